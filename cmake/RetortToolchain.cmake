@@ -1,0 +1,37 @@
+# Compiler, linker and sanitizer settings that hold for every target.
+
+find_program(RETORT_CCACHE ccache)
+if(RETORT_CCACHE AND NOT CMAKE_CXX_COMPILER_LAUNCHER)
+  # PCH and time macros need these two sloppiness flags, or ccache never hits.
+  set(CMAKE_CXX_COMPILER_LAUNCHER
+      ${CMAKE_COMMAND} -E env CCACHE_SLOPPINESS=pch_defines,time_macros,include_file_mtime,include_file_ctime
+      ${RETORT_CCACHE})
+endif()
+find_program(RETORT_MOLD mold)
+if(RETORT_MOLD)
+  add_link_options(-fuse-ld=mold)
+endif()
+
+# Every fused multiply-add in Retort is spelled out; the compiler may not make or split any.
+add_compile_options(-ffp-contract=off)
+if(CMAKE_CXX_COMPILER_ID STREQUAL "GNU" AND RETORT_CCACHE)
+  add_compile_options(-fpch-preprocess)
+endif()
+
+if(RETORT_SANITIZE)
+  set(_kinds address thread undefined)
+  if(NOT RETORT_SANITIZE IN_LIST _kinds)
+    message(FATAL_ERROR "RETORT_SANITIZE=${RETORT_SANITIZE}: expected address, thread or undefined")
+  endif()
+  add_compile_options(-fsanitize=${RETORT_SANITIZE} -fno-omit-frame-pointer -g1)
+  add_link_options(-fsanitize=${RETORT_SANITIZE})
+  if(RETORT_SANITIZE STREQUAL "undefined")
+    add_compile_options(-fno-sanitize-recover=all)
+  endif()
+endif()
+
+add_library(retort_warnings INTERFACE)
+target_compile_options(retort_warnings INTERFACE -Wall -Wextra -Wpedantic -Wshadow -Wconversion)
+if(RETORT_WERROR)
+  target_compile_options(retort_warnings INTERFACE -Werror)
+endif()

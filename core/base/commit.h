@@ -1,0 +1,50 @@
+// Atomic publication of files (reference/reliability §5.1): temp -> fsync -> link -> sidecar ->
+// fsync of the directory. The sidecar JSON is the commit point: readers trust only what one names.
+#pragma once
+
+#include <functional>
+#include <optional>
+#include <string>
+#include <string_view>
+
+#include "core/base/env.h"
+#include "core/base/json.h"
+
+namespace retort {
+
+/// Replaces `path` by `bytes` so that a reader or a crash sees the old or the new whole file:
+/// temp in the same folder, fsync, rename, fsync of the folder.
+void WriteFileAtomically(Env& env, const std::string& path, std::string_view bytes);
+
+/// What a sidecar says of its file, beside the caller's own fields.
+struct Sidecar {
+  std::string sha256;  // of the file's bytes
+  uint64_t size_bytes = 0;
+  Json content;  // deterministic facts: counts, id range, hashes
+  Json run;      // host, seconds, times, attempt: outside every hash
+};
+
+/// Path of the sidecar of `path`: the extension replaced by ".json".
+std::string SidecarPath(const std::string& path);
+
+/// Publishes a file written by somebody else (HDF5) at `temp_path` as `final_path`: re-read and
+/// hash, fsync, link, then the sidecar. Removes the temp. If `final_path` exists with the same
+/// bytes that is success; with other bytes both are kept and Error(kData) says "two writers".
+void CommitFile(Env& env, const std::string& temp_path, const std::string& final_path,
+                const Json& content, const Json& run);
+
+/// The sidecar of `final_path`, or nullopt when the file is not committed (no sidecar).
+/// Error(kData) when the sidecar itself cannot be read.
+std::optional<Sidecar> ReadSidecar(const Env& env, const std::string& final_path);
+
+/// Throws Error(kData) naming the file unless it has a sidecar and its size and SHA-256 agree.
+Sidecar VerifyCommitted(const Env& env, const std::string& final_path);
+
+/// SHA-256 of a file's bytes, read in blocks.
+std::string Sha256OfFile(const Env& env, const std::string& path);
+
+/// Named crash point: when the environment variable RETORT_CRASH_AT is "name" or "name:n", the
+/// n-th arrival (default 1) kills this process with SIGKILL. A test lists all names.
+void CrashPoint(std::string_view name);
+
+}  // namespace retort

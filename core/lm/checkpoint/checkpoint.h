@@ -1,0 +1,40 @@
+// Models as Hugging Face folders: config.json (model type llama), model.safetensors,
+// generation_config.json, and the tokenizer's files. Reads are mapped and bounded; nothing is
+// executed.
+#pragma once
+
+#include <ATen/core/Tensor.h>
+
+#include <map>
+#include <memory>
+#include <string>
+
+#include "core/base/env.h"
+#include "core/base/json.h"
+#include "core/lm/model/weights.h"
+
+namespace retort {
+
+/// Tensors of a safetensors file (F32, F16, BF16, F64, I64, I32, U8), copied to CPU memory.
+/// Error(kData) naming the file for anything malformed, see reference/reliability §7.
+std::map<std::string, at::Tensor> ReadSafetensors(
+    const Env& env, const std::string& path,
+    std::map<std::string, std::string>* metadata = nullptr);
+/// Writes contiguous CPU tensors, header padded to 8 bytes, atomically.
+void WriteSafetensors(Env& env, const std::string& path,
+                      const std::map<std::string, at::Tensor>& tensors,
+                      const std::map<std::string, std::string>& metadata);
+
+/// Loads a folder; weights are float32 on the CPU. Error(kData) naming file and tensor when one is
+/// missing, extra, misshapen or not finite.
+DecoderWeights LoadCheckpoint(const Env& env, const std::string& dir);
+
+/// Writes config.json, model.safetensors, generation_config.json into `dir` (created). The caller
+/// saves the tokenizer beside it.
+void SaveCheckpoint(Env& env, const std::string& dir, const DecoderWeights& weights, int bos_id,
+                    int eos_id, int pad_id);
+
+/// SHA-256 that names a checkpoint folder's content (weights, config and tokenizer files).
+std::string CheckpointSha256(const Env& env, const std::string& dir);
+
+}  // namespace retort

@@ -1,0 +1,122 @@
+// Batched decoding service: the only way a search reaches a model. Token ids in, token ids out.
+//
+// Generate and Score are blocking and thread-safe: callers on many threads share one continuous
+// batch. A row's result depends only on (prompt ids, sampling, row key), never on what else is in
+// the batch, on threads, or on what the prefix tree held (DESIGN "Engine and search").
+#pragma once
+
+#include <cstdint>
+#include <functional>
+#include <memory>
+#include <span>
+#include <string>
+#include <vector>
+
+#include "core/base/config.h"
+#include "core/base/rng.h"
+#include "core/lm/model/decoder.h"
+#include "core/lm/model/weights.h"
+#include "core/lm/tokenizer/tokenizer.h"
+
+namespace retort {
+
+struct SamplingParams {
+  double temperature = 1.0;  // 0: greedy, ties to the lowest id
+  int top_k = 0;             // 0: off
+  double top_p = 1.0;        // nucleus over the tempered distribution; 1: off
+  double min_p = 0.0;        // keep p >= min_p * p_max; 0: off
+  int max_new_tokens = 64;
+  std::vector<int32_t> stop_ids;        // included in the completion's ids
+  std::vector<std::string> stop_texts;  // checked on the decoded stream
+
+  static SamplingParams FromConfig(ConfigSection& section);
+};
+
+struct GenerateRequest {
+  std::vector<int32_t> prompt_ids;  // at least one
+  SamplingParams sampling;
+  RngKey row_key;
+};
+
+enum class FinishReason : uint8_t { kStopId, kStopText, kLength };
+
+struct Usage {
+  int64_t prefill_computed = 0;  // prompt tokens run through the model for this row
+  int64_t prefill_shared = 0;    // prompt tokens whose keys and values were there already
+  int64_t decoded = 0;           // tokens sampled
+  double flops = 0;
+  double first_token_seconds = 0;  // from submission to the first sampled token
+  double seconds = 0;              // from submission to the end
+};
+
+struct Completion {
+  std::vector<int32_t> token_ids;
+  std::vector<float> log_probs;  // of each token under the untempered, untruncated distribution
+  FinishReason finish = FinishReason::kLength;
+  Usage usage;
+};
+
+struct ScoreRequest {
+  std::vector<int32_t> prompt_ids;
+  std::vector<int32_t> completion_ids;
+};
+
+struct ScoreResult {
+  std::vector<float> log_probs;  // of each completion token
+  Usage usage;
+};
+
+struct EngineInfo {
+  std::string model_sha256;  // of the weights; "scripted" for scripted engines
+  ModelConfig config;
+  std::string description;  // "native avx512, 2 threads" for reports; no part of any key
+};
+
+/// Whole-life counters, for benchmarks and tests.
+struct EngineStats {
+  int64_t computed_tokens = 0;  // rows run through the model
+  int64_t unique_tokens = 0;    // distinct (prefix, token) positions asked for
+  int64_t steps = 0;            // forward calls
+  int64_t evicted_slots = 0;
+  double busy_seconds = 0;  // inside forward and sampling
+  double MeanBatch() const {
+    return steps ? static_cast<double>(computed_tokens) / static_cast<double>(steps) : 0;
+  }
+};
+
+class Engine {
+ public:
+  virtual ~Engine() = default;
+  virtual std::vector<Completion> Generate(std::span<const GenerateRequest> requests) = 0;
+  virtual std::vector<ScoreResult> Score(std::span<const ScoreRequest> requests) = 0;
+  virtual const EngineInfo& Info() const = 0;
+  virtual EngineStats Stats() const = 0;
+};
+
+struct EngineConfig {
+  int max_batch = 256;           // rows in one forward
+  int64_t kv_memory_mb = 512;    // pool of KV slots
+  bool prefix_cache = true;      // keep finished prefixes for later requests
+  std::string kernels = "auto";  // auto | scalar | avx2 | avx512 | composite
+  std::string device = "auto";   // auto | cpu | cuda
+
+  static EngineConfig FromConfig(ConfigSection& section);
+};
+
+/// The LibTorch engine. `weights` are packed or moved as the config asks; `tokenizer` is used for
+/// stop texts only and must outlive the engine. Owns a scheduler thread and `threads` workers.
+std::unique_ptr<Engine> MakeLocalEngine(const EngineConfig& config, DecoderWeights weights,
+                                        const Tokenizer& tokenizer, int threads);
+
+/// Answers from a function, for tests and dry runs: completion ids for (prompt ids, row key).
+using Script = std::function<std::vector<int32_t>(std::span<const int32_t> prompt, RngKey row_key)>;
+std::unique_ptr<Engine> MakeScriptedEngine(Script script, ModelConfig config);
+
+/// Records every request and answer as JSON lines in `path`, in submission order of each caller.
+std::unique_ptr<Engine> MakeRecordingEngine(Engine& inner, Env& env, const std::string& path);
+
+/// Checks every answer against a second engine (ids equal, log-probabilities within `tolerance`);
+/// throws Error(kInternal) naming the first difference.
+std::unique_ptr<Engine> MakeCheckingEngine(Engine& inner, Engine& reference, double tolerance);
+
+}  // namespace retort

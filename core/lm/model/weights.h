@@ -1,0 +1,63 @@
+// The decoder's parameters as tensors under their Hugging Face names. Training holds them as leaves
+// that require grad; inference holds plain tensors, packed for the native kernels.
+#pragma once
+
+#include <ATen/core/Tensor.h>
+
+#include <memory>
+#include <string>
+#include <utility>
+#include <vector>
+
+#include "core/base/rng.h"
+#include "core/lm/model/model_config.h"
+
+namespace retort {
+
+class PackedMatrix;  // core/lm/model/kernels/packed_matrix.h
+
+struct LinearWeight {
+  at::Tensor weight;                           // [out, in]
+  at::Tensor bias;                             // [out] or undefined
+  std::shared_ptr<const PackedMatrix> packed;  // native inference only; shared by model snapshots
+};
+
+struct LayerWeights {
+  at::Tensor input_norm;           // [D]
+  LinearWeight q, k, v, o;         // [H*K, D], [G*K, D], [G*K, D], [D, H*K]
+  at::Tensor q_norm, k_norm;       // [K] or undefined
+  at::Tensor post_attention_norm;  // [D]
+  LinearWeight gate, up, down;     // [F, D], [F, D], [D, F]
+};
+
+struct DecoderWeights {
+  ModelConfig config;
+  LinearWeight embedding;  // [V, D]; packed when it also is the head
+  std::vector<LayerWeights> layers;
+  at::Tensor final_norm;  // [D]
+  LinearWeight head;      // [V, D]; the same tensor as embedding when tied
+};
+
+/// Every distinct parameter with its Hugging Face name ("model.layers.0.self_attn.q_proj.weight"),
+/// in a fixed order; a tied head is left out.
+std::vector<std::pair<std::string, at::Tensor*>> NamedParameters(DecoderWeights& weights);
+std::vector<std::pair<std::string, at::Tensor>> NamedParameters(const DecoderWeights& weights);
+
+struct InitConfig {
+  double std = 0.08;           // of every matrix and the embedding
+  bool scale_residual = true;  // o_proj and down_proj divided by sqrt(2 L)
+};
+
+/// Random float32 weights; values depend only on (key, parameter name, index).
+DecoderWeights InitWeights(const ModelConfig& config, const InitConfig& init, RngKey key);
+
+/// Deep copy without grad.
+DecoderWeights CloneWeights(const DecoderWeights& weights);
+
+/// Packs every matrix for the native kernels (float32, contiguous, CPU).
+void PackWeights(DecoderWeights& weights);
+
+/// SHA-256 over names, shapes, dtypes and bytes.
+std::string WeightsSha256(const DecoderWeights& weights);
+
+}  // namespace retort

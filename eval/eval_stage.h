@@ -1,0 +1,108 @@
+// The eval stage: arms on the same problems, paired; then the verdict that judges itself.
+#pragma once
+
+#include <map>
+#include <memory>
+#include <span>
+#include <string>
+#include <vector>
+
+#include "core/base/config.h"
+#include "core/base/stage.h"
+#include "core/lm/engine/engine.h"
+#include "eval/report_types.h"
+#include "generate/strategy.h"
+
+namespace retort {
+
+struct ArmConfig {
+  std::string name;
+  std::string label;
+  ArmKind kind = ArmKind::kControl;
+  std::string model;  // checkpoint folder or train stage; "" for players
+  std::unique_ptr<SearchStrategy> strategy;
+  std::vector<int64_t> subsample;  // N values reported from one run at the largest N
+  bool latency = true;
+};
+
+struct LatencyConfig {
+  int64_t problems = 100;
+  int64_t warmup = 5;
+  int repeats = 3;  // interleaved over arms; medians
+};
+
+/// Thresholds of the gates (reference/science §0) and which arms play which part.
+struct VerdictConfig {
+  std::string student;  // arm names
+  std::string search;
+  std::string gold_only;
+  std::string teacher_greedy;
+  std::string blind;  // random play
+  std::string heuristic;
+  std::string upper_bound;
+  std::vector<std::string> plateau_of;  // train stages whose dev curve must be flat or falling
+  double max_blind = 0.01;
+  double min_gain = 0.20;  // student - gold_only
+  double min_retention = 0.9;
+  double min_cost_ratio = 100;
+};
+
+struct PriceConfig {
+  double cpu_hour = 0.05;  // money for one CPU core hour
+  std::string currency = "USD";
+};
+
+struct EvalConfig {
+  std::string problems = "test";
+  int64_t limit = 0;
+  std::vector<ArmConfig> arms;
+  std::vector<std::pair<std::string, std::string>> pairs;
+  LatencyConfig latency;
+  VerdictConfig verdict;
+  PriceConfig prices;
+  EngineConfig engine;
+
+  /// The `oracle` reward is refused here.
+  static EvalConfig FromConfig(ConfigSection section);
+};
+
+/// A model of an arm: one engine a seed.
+struct ArmModels {
+  std::vector<Engine*> engines;
+  int64_t parameters = 0;
+};
+
+/// Learning curve and cost of a train or generate stage, for curves, gates and break-even.
+struct StageFacts {
+  std::string kind;  // "generate" | "filter" | "train"
+  Json content;      // manifest content
+  Json run;          // manifest run: seconds, cpu_seconds
+  Json curve;        // train: [{step, accuracy, steps_before_error, train_loss}]
+  Json funnel;       // filter
+  std::string dir;
+};
+
+struct EvalInputs {
+  const Task& task;
+  const Tokenizer& tokenizer;
+  std::vector<Problem> problems;
+  std::map<std::string, ArmModels> models;  // by ArmConfig::model
+  std::map<std::string, StageFacts>
+      stages;  // every finished stage this eval depends on, by "train.student"
+  std::vector<std::string> student_lineage;  // stages whose cost the student carries
+  Json resolved_config;
+  std::string experiment;
+};
+
+/// Writes report.json, report.md, report.html, items.jsonl and MANIFEST.json into the stage folder.
+EvalReport RunEvalStage(const EvalConfig& config, const EvalInputs& inputs,
+                        const StageContext& context);
+
+Json ReportToJson(const EvalReport& report);
+/// Both draw from report.json alone.
+std::string RenderMarkdown(const Json& report);
+std::string RenderHtml(const Json& report);
+/// The short text `retort run` prints at the end.
+std::string RenderTerminal(const Json& report);
+
+}  // namespace retort

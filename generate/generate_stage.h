@@ -1,0 +1,50 @@
+// The generate stage: many problems in flight, shards, journal, resume (reference/reliability
+// §5.1).
+//
+// Layout below the stage folder: plan.json (shard -> problem ids), journal/shard-00000.jrn,
+// shards/shard-00000.{h5,json}, locks/, tmp/, MANIFEST.json. Bytes of the shards depend on config
+// and problems only, never on threads, batch, kills or how many shards run side by side.
+#pragma once
+
+#include <memory>
+#include <span>
+#include <string>
+#include <vector>
+
+#include "core/base/config.h"
+#include "core/base/stage.h"
+#include "core/lm/engine/engine.h"
+#include "core/trace/trace_store.h"
+#include "generate/strategy.h"
+
+namespace retort {
+
+struct GenerateConfig {
+  std::string model;        // checkpoint folder or name of a train stage; "" if not needed
+  std::string problems;     // split name
+  int64_t limit = 0;        // first so many problems of the split; 0: all
+  std::string unsolved_of;  // only problems with no correct trace in that generate stage
+  int shards = 1;
+  int in_flight = 32;  // problems searched at once
+  Budget budget;
+  EngineConfig engine;
+  std::unique_ptr<SearchStrategy> strategy;
+
+  /// Null `strategy` if the section has errors (they are reported at Finish).
+  static GenerateConfig FromConfig(ConfigSection section);
+};
+
+struct GenerateInputs {
+  const Task& task;
+  const Tokenizer& tokenizer;
+  std::span<const Problem> problems;  // already limited and selected
+  Engine* engine = nullptr;
+  TraceProvenance provenance;
+};
+
+/// Runs or resumes to the end and writes MANIFEST.json: {problems, shards, solved, verdict counts,
+/// token counts, shard sha256s}. Throws Error from ThrowIfStopRequested after saving its state.
+void RunGenerateStage(const GenerateConfig& config, const GenerateInputs& inputs,
+                      const StageContext& context);
+
+}  // namespace retort
