@@ -1,6 +1,7 @@
 // The eval stage: arms on the same problems, paired; then the verdict that judges itself.
 #pragma once
 
+#include <functional>
 #include <map>
 #include <memory>
 #include <span>
@@ -28,7 +29,8 @@ struct ArmConfig {
 struct LatencyConfig {
   int64_t problems = 100;
   int64_t warmup = 5;
-  int repeats = 3;  // interleaved over arms; medians
+  int repeats = 3;                  // interleaved over arms; medians
+  double max_seconds_per_arm = 20;  // an arm that is slower is timed on fewer problems
 };
 
 /// Thresholds of the gates (reference/science §0) and which arms play which part.
@@ -42,9 +44,13 @@ struct VerdictConfig {
   std::string upper_bound;
   std::vector<std::string> plateau_of;  // train stages whose dev curve must be flat or falling
   double max_blind = 0.01;
+  double min_teacher_greedy = 0.35;  // the band in which search has something to add
+  double max_teacher_greedy = 0.60;
+  double min_search = 0.90;
   double min_gain = 0.20;  // student - gold_only
   double min_retention = 0.9;
   double min_cost_ratio = 100;
+  double min_size_ratio = 5;
 };
 
 struct PriceConfig {
@@ -55,8 +61,9 @@ struct PriceConfig {
 struct EvalConfig {
   std::string problems = "test";
   int64_t limit = 0;
+  int in_flight = 256;  // problems searched at once in the accuracy run
   std::vector<ArmConfig> arms;
-  std::vector<std::pair<std::string, std::string>> pairs;
+  std::vector<std::pair<std::string, std::string>> pairs;  // default: the student and each other
   LatencyConfig latency;
   VerdictConfig verdict;
   PriceConfig prices;
@@ -70,6 +77,10 @@ struct EvalConfig {
 struct ArmModels {
   std::vector<Engine*> engines;
   int64_t parameters = 0;
+  /// Optional: a new engine with an empty prefix tree. With it every arm and every latency pass
+  /// starts cold; without it prompts that an earlier arm left in the tree cost less, and the report
+  /// says so.
+  std::function<std::unique_ptr<Engine>(int seed)> fresh;
 };
 
 /// Learning curve and cost of a train or generate stage, for curves, gates and break-even.
@@ -94,7 +105,9 @@ struct EvalInputs {
   std::string experiment;
 };
 
-/// Writes report.json, report.md, report.html, items.jsonl and MANIFEST.json into the stage folder.
+/// Journals each finished arm below `dir`/journal, so a killed eval repeats at most one arm (and
+/// the latency passes). Writes report.json, report.md, report.html, items.jsonl and MANIFEST.json
+/// into the stage folder.
 EvalReport RunEvalStage(const EvalConfig& config, const EvalInputs& inputs,
                         const StageContext& context);
 

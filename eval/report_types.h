@@ -20,6 +20,30 @@ struct Percentiles {
   double p50 = 0, p95 = 0, p99 = 0, mean = 0;
 };
 
+/// One point of a curve over the first k samples of each problem.
+struct SubsamplePoint {
+  int64_t k = 0;
+  Estimate accuracy;
+  double tokens_per_problem = 0;  // decoded by those k samples
+};
+
+/// Accuracy on the problems whose shortest solution needs `horizon` steps.
+struct HorizonPoint {
+  int horizon = 0;
+  int64_t n = 0;
+  Estimate accuracy;
+};
+
+/// Queries one at a time, after warm-up, arms interleaved.
+struct LatencyResult {
+  Percentiles ms;
+  std::vector<double> per_problem_ms;  // median over repeats, for the first so many problems
+  std::optional<double> ttft_ms;       // median; players have none
+  /// Median time until the first token of the answer is known: a search knows it only at its end.
+  std::optional<double> first_answer_token_ms;
+  bool capped = false;  // the time budget ended before all problems were timed
+};
+
 /// What one arm did on one problem (seed 0 of a multi-seed arm first).
 struct ItemResult {
   double score = 0;  // 1 correct, 0 not; mean over seeds
@@ -39,26 +63,31 @@ struct ArmResult {
   int64_t correct = 0;  // over problems and seeds
   Estimate accuracy;    // Wilson for one seed, bootstrap over problems for several
   std::vector<double> seed_accuracy;
-  std::vector<std::pair<int64_t, Estimate>>
-      pass_at_k;  // search arms: from the largest N by subsampling
-  std::vector<std::pair<int64_t, Estimate>> maj_at_k;
-  std::optional<Percentiles> latency_ms;  // concurrency 1, after warm-up
-  std::optional<double> ttft_ms;
-  std::optional<double> throughput_per_s;
+  std::vector<SubsamplePoint> pass_at_k;  // unbiased, where every problem has >= k samples
+  std::vector<SubsamplePoint> best_of_k;  // the arm's own selection among the first k
+  std::vector<SubsamplePoint> maj_at_k;   // most frequent text among the first k
+  std::optional<LatencyResult> latency;   // concurrency 1, after warm-up
+  double throughput_per_s = 0;            // problems, with `concurrency` in flight
+  int concurrency = 1;
   double tokens_per_problem = 0;
   double prefill_per_problem = 0;
   double verifier_calls_per_problem = 0;
   double flops_per_problem = 0;
   double cpu_seconds_per_problem = 0;  // throughput run
+  std::vector<double> cpu_blocks;      // the same measured in parts, for intervals
+  int64_t engine_decoded = 0;          // as the engine counted, all seeds
+  int64_t tree_decoded = 0;            // as the trees say; the two must agree
   double cost_per_1k = 0;              // money, prices in the config
   std::vector<ItemResult> items;       // by problem
-  std::vector<std::pair<int, Estimate>> by_horizon;
+  std::vector<HorizonPoint> by_horizon;
 };
 
 struct PairResult {
   std::string a, b;
-  Estimate difference;  // accuracy a - b, paired bootstrap
-  double mcnemar_p = 1;
+  Estimate difference;   // accuracy a - b, paired bootstrap
+  double mcnemar_p = 1;  // of the first seeds: over several seeds an average means nothing
+  int64_t only_a = 0;    // problems that only a's first seed solves
+  int64_t only_b = 0;
 };
 
 /// One gate of reference/science §0: its figures and whether it held, failed or was not run.
@@ -73,11 +102,14 @@ struct ClaimResult {
   std::string name;
   std::string state;  // "shown" | "not_shown"
   std::string sentence;
+  std::vector<std::string> gates;  // it needs all of these passed
 };
 
 struct EvalReport {
   std::string experiment;
-  std::string verdict;  // the sentence that comes first
+  std::string verdict;   // the sentence that comes first
+  std::string problems;  // split
+  int64_t n = 0;
   std::vector<ArmResult> arms;
   std::vector<PairResult> pairs;
   std::vector<GateResult> gates;

@@ -2,10 +2,10 @@
 // fsync of the directory. The sidecar JSON is the commit point: readers trust only what one names.
 #pragma once
 
-#include <functional>
 #include <optional>
 #include <string>
 #include <string_view>
+#include <vector>
 
 #include "core/base/env.h"
 #include "core/base/json.h"
@@ -44,7 +44,15 @@ Sidecar VerifyCommitted(const Env& env, const std::string& final_path);
 std::string Sha256OfFile(const Env& env, const std::string& path);
 
 /// Named crash point: when the environment variable RETORT_CRASH_AT is "name" or "name:n", the
-/// n-th arrival (default 1) kills this process with SIGKILL. A test lists all names.
+/// n-th arrival (default 1) kills this process with SIGKILL. A test lists all names. Costs one
+/// branch when the variable is unset; it is read once.
 void CrashPoint(std::string_view name);
+
+/// Every crash point of core/base.
+std::vector<std::string> CrashPointNames();
+
+/// Removes the temporary files that killed writers left in `dir`; returns how many. Only for a
+/// folder whose lock the caller holds: another writer's temporary is not distinguishable.
+int SweepTemporaries(Env& env, const std::string& dir);
 
 }  // namespace retort

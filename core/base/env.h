@@ -6,6 +6,7 @@
 #pragma once
 
 #include <cstdint>
+#include <functional>
 #include <memory>
 #include <optional>
 #include <string>
@@ -40,6 +41,9 @@ class Env {
   virtual uint64_t FileSize(const std::string& path) const = 0;
   /// Whole file; Error(kData) when it is missing ("not found").
   virtual std::string ReadFile(const std::string& path) const = 0;
+  /// The same in blocks of bounded size, in order, for files that need not fit in memory.
+  virtual void ReadBlocks(const std::string& path,
+                          const std::function<void(std::string_view)>& visit) const = 0;
   /// Names (not paths) in a directory, sorted; empty when the directory is missing.
   virtual std::vector<std::string> List(const std::string& dir) const = 0;
 
@@ -84,6 +88,10 @@ class FaultyEnv final : public Env {
   bool IsDirectory(const std::string& path) const override { return base_.IsDirectory(path); }
   uint64_t FileSize(const std::string& path) const override { return base_.FileSize(path); }
   std::string ReadFile(const std::string& path) const override { return base_.ReadFile(path); }
+  void ReadBlocks(const std::string& path,
+                  const std::function<void(std::string_view)>& visit) const override {
+    base_.ReadBlocks(path, visit);
+  }
   std::vector<std::string> List(const std::string& dir) const override { return base_.List(dir); }
   uint64_t FreeBytes(const std::string& path) const override { return base_.FreeBytes(path); }
   std::unique_ptr<WritableFile> NewFile(const std::string& path) override;

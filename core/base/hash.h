@@ -30,5 +30,7 @@ class Sha256Stream {
 
 /// CRC-32C (Castagnoli, reflected 0x82f63b78); Crc32c("123456789") == 0xe3069283.
 uint32_t Crc32c(std::string_view bytes);
+/// The same by table alone, for processors without the instruction; tests compare the two.
+uint32_t Crc32cPortable(std::string_view bytes);
 
 }  // namespace retort

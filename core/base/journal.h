@@ -17,6 +17,9 @@ struct JournalReplay {
   uint64_t dropped_bytes = 0;  // of a frame that was cut or damaged, already cut off the file
 };
 
+/// Whole frames of a journal, without touching the file; a missing file is empty.
+JournalReplay ReadJournal(const Env& env, const std::string& path);
+
 class Journal {
  public:
   /// Reads what is whole, truncates the rest, and opens for append. A missing file is empty.

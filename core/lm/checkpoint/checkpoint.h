@@ -1,6 +1,6 @@
 // Models as Hugging Face folders: config.json (model type llama), model.safetensors,
-// generation_config.json, and the tokenizer's files. Reads are mapped and bounded; nothing is
-// executed.
+// generation_config.json, and the tokenizer's files. Reads are bounded by the size of the file;
+// nothing is executed.
 #pragma once
 
 #include <ATen/core/Tensor.h>
@@ -12,6 +12,7 @@
 #include "core/base/env.h"
 #include "core/base/json.h"
 #include "core/lm/model/weights.h"
+#include "core/lm/tokenizer/tokenizer.h"
 
 namespace retort {
 
@@ -25,8 +26,8 @@ void WriteSafetensors(Env& env, const std::string& path,
                       const std::map<std::string, at::Tensor>& tensors,
                       const std::map<std::string, std::string>& metadata);
 
-/// Loads a folder; weights are float32 on the CPU. Error(kData) naming file and tensor when one is
-/// missing, extra, misshapen or not finite.
+/// Loads a folder (one model.safetensors, or shards with an index); weights are float32 on the CPU.
+/// Error(kData) that names every tensor missing, extra, misshapen or not finite.
 DecoderWeights LoadCheckpoint(const Env& env, const std::string& dir);
 
 /// Writes config.json, model.safetensors, generation_config.json into `dir` (created). The caller
@@ -36,5 +37,9 @@ void SaveCheckpoint(Env& env, const std::string& dir, const DecoderWeights& weig
 
 /// SHA-256 that names a checkpoint folder's content (weights, config and tokenizer files).
 std::string CheckpointSha256(const Env& env, const std::string& dir);
+
+/// Error(kData) naming `where` unless the tokenizer has exactly the ids the model has rows for.
+void CheckVocabulary(const ModelConfig& config, const Tokenizer& tokenizer,
+                     const std::string& where);
 
 }  // namespace retort

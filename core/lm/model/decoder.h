@@ -60,8 +60,10 @@ class DecoderOps {
   virtual at::Tensor SelectRows(const at::Tensor& x_ND, const std::vector<int64_t>& rows) = 0;
 };
 
-/// LibTorch operators: differentiable, any device. The oracle of the native ops.
-std::unique_ptr<DecoderOps> MakeCompositeOps();
+/// LibTorch operators: differentiable, any device. The oracle of the native ops. One thread at a
+/// time: it remembers index tensors of its last batch. With kBFloat16 the matrix products (not
+/// attention, norms or the residual stream) round their operands to bfloat16; float32 otherwise.
+std::unique_ptr<DecoderOps> MakeCompositeOps(at::ScalarType matmul_dtype = at::kFloat);
 
 enum class Isa { kAuto, kScalar, kAvx2, kAvx512 };
 const char* IsaName(Isa isa);
@@ -75,7 +77,7 @@ std::unique_ptr<DecoderOps> MakeNativeOps(ThreadPool& pool, Isa isa = Isa::kAuto
 /// Logits [R, V] float32 for the batch's logit rows (all rows if none are named).
 at::Tensor DecoderForward(const DecoderWeights& weights, const TokenBatch& batch, DecoderOps& ops);
 
-/// Final hidden states [N, D] before the final norm's projection to logits, for heads and tests.
+/// Final hidden states [N, D] of every row, after the final norm: what the head projects.
 at::Tensor DecoderHidden(const DecoderWeights& weights, const TokenBatch& batch, DecoderOps& ops);
 
 }  // namespace retort

@@ -48,6 +48,10 @@ struct InitConfig {
   bool scale_residual = true;  // o_proj and down_proj divided by sqrt(2 L)
 };
 
+/// The float32 tensors of a model of this shape, contents undefined; on the meta device they are
+/// shapes alone and take no memory.
+DecoderWeights EmptyWeights(const ModelConfig& config, at::Device device);
+
 /// Random float32 weights; values depend only on (key, parameter name, index).
 DecoderWeights InitWeights(const ModelConfig& config, const InitConfig& init, RngKey key);
 

@@ -46,7 +46,7 @@ std::unique_ptr<Tokenizer> MakeWordLevelTokenizer(const std::vector<std::string>
 /// (SentencePiece). Error(kData) for a malformed or unsupported file, naming it.
 std::unique_ptr<Tokenizer> LoadTokenizer(const Env& env, const std::string& dir);
 
-/// bos + encoded prompt: what every prompt in Retort is.
+/// bos (if the tokenizer has one) + encoded prompt: what every prompt in Retort is.
 std::vector<int32_t> EncodePrompt(const Tokenizer& tokenizer, std::string_view prompt);
 
 }  // namespace retort

@@ -1,0 +1,54 @@
+# Entry points for people. Everything below also works step by step; see README.md.
+# Paths stay relative, so a checkout whose own path holds spaces works.
+
+SHELL := /bin/bash
+BUILD ?= build
+BUILD_TYPE ?= Release
+JOBS ?= $(shell nproc)
+CMAKE_FLAGS ?=
+SANITIZERS := address thread undefined
+
+.PHONY: help quickstart test build deps lint format bench sanitize cuda clean
+
+help: ## list the targets
+	@grep -hE '^[a-z]+:.*## ' Makefile | sed -E 's/:.*## /\t/' | expand -t 14
+
+deps: ## install missing Debian packages and unpack the pinned LibTorch into .deps/
+	@bash cmake/install_packages.sh build
+	@bash cmake/fetch_libtorch.sh
+
+build: deps ## build the retort program
+	@bash cmake/build.sh "$(BUILD)" "$(JOBS)" retort -DCMAKE_BUILD_TYPE=$(BUILD_TYPE) $(CMAKE_FLAGS)
+
+quickstart: build ## the whole pipeline on the shipped teacher: search, filter, train, verdict
+	@"./$(BUILD)/pipeline/retort" run configs/ring_sort/quickstart.yaml
+
+test: deps ## build everything and run every test
+	@bash cmake/install_packages.sh test
+	@bash cmake/build.sh "$(BUILD)" "$(JOBS)" all -DCMAKE_BUILD_TYPE=$(BUILD_TYPE) $(CMAKE_FLAGS)
+	@ctest --test-dir "$(BUILD)" -j "$(JOBS)" --output-on-failure --no-tests=error
+
+lint: deps ## clang-format and clang-tidy over every source
+	@bash cmake/install_packages.sh lint
+	@bash cmake/build.sh "$(BUILD)" "$(JOBS)" retort -DCMAKE_BUILD_TYPE=$(BUILD_TYPE) $(CMAKE_FLAGS)
+	@bash cmake/lint.sh "$(BUILD)" "$(JOBS)"
+
+format: ## rewrite every source with clang-format
+	@git ls-files -z '*.h' '*.cc' '*.cu' | xargs -0 clang-format -i
+
+bench: deps ## speed as ratios to named peers: engine, prefix sharing, reader and writer rates
+	@bash cmake/build.sh "$(BUILD)" "$(JOBS)" bench -DCMAKE_BUILD_TYPE=$(BUILD_TYPE) $(CMAKE_FLAGS)
+	@for b in "$(BUILD)"/bench/*_bench; do echo "== $$(basename "$$b")"; "$$b" || exit 1; done
+
+sanitize: deps ## build with each sanitizer and run the tests: make sanitize [SANITIZERS=address]
+	@bash cmake/install_packages.sh test
+	@for s in $(SANITIZERS); do \
+	  bash cmake/build.sh "build-$$s" "$(JOBS)" all -DCMAKE_BUILD_TYPE=RelWithDebInfo -DRETORT_SANITIZE=$$s && \
+	  RETORT_SANITIZED=$$s ctest --test-dir "build-$$s" -j "$(JOBS)" --output-on-failure || exit 1; done
+
+cuda: deps ## build with the CUDA libraries of LibTorch (needs the CUDA toolkit)
+	@bash cmake/fetch_libtorch.sh cuda
+	@bash cmake/build.sh build-cuda "$(JOBS)" retort -DCMAKE_BUILD_TYPE=$(BUILD_TYPE) -DRETORT_CUDA=ON $(CMAKE_FLAGS)
+
+clean: ## remove build folders (not .deps, not runs)
+	@rm -rf build build-*

@@ -1,0 +1,217 @@
+#include "core/lm/checkpoint/checkpoint.h"
+
+#include <ATen/ATen.h>
+
+#include <set>
+#include <vector>
+
+#include "core/base/commit.h"
+#include "core/base/error.h"
+#include "core/base/hash.h"
+
+namespace retort {
+namespace {
+
+using TensorMap = std::map<std::string, at::Tensor>;
+
+constexpr char kWeightsName[] = "model.safetensors";
+constexpr char kIndexName[] = "model.safetensors.index.json";
+constexpr char kConfigName[] = "config.json";
+constexpr char kHeadName[] = "lm_head.weight";
+
+[[noreturn]] void Fail(const std::string& where, const std::string& why,
+                       const std::string& remedy) {
+  throw Error(ExitCode::kData,
+              StrCat("cannot load the model - ", where, " - ", why, " - ", remedy));
+}
+
+/// What is wrong with a checkpoint, collected so that one line tells all of it.
+class Problems {
+ public:
+  void Add(const std::string& kind, const std::string& item) { items_[kind].push_back(item); }
+
+  void ThrowIfAny(const std::string& where) const {
+    std::vector<std::string> parts;
+    for (const auto& [kind, items] : items_) parts.push_back(StrCat(kind, ": ", Shorten(items)));
+    if (parts.empty()) return;
+    Fail(where, Join(parts, "; "), "use weights that belong to the config.json beside them");
+  }
+
+ private:
+  static std::string Shorten(const std::vector<std::string>& items) {
+    constexpr size_t kShown = 12;
+    if (items.size() <= kShown) return Join(items, ", ");
+    const std::vector<std::string> first(items.begin(), items.begin() + kShown);
+    return StrCat(Join(first, ", "), " and ", items.size() - kShown, " more");
+  }
+
+  std::map<std::string, std::vector<std::string>> items_;
+};
+
+std::string ShapeText(at::IntArrayRef shape) {
+  std::vector<std::string> sizes;
+  for (const int64_t size : shape) sizes.push_back(StrCat(size));
+  return StrCat("[", Join(sizes, ","), "]");
+}
+
+/// File names of a sharded checkpoint, checked to be plain names in the same folder.
+std::set<std::string> ShardNames(const Json& weight_map, const std::string& index_path) {
+  std::set<std::string> names;
+  for (const auto& [tensor, file] : weight_map.items()) {
+    const std::string name = file.is_string() ? file.get<std::string>() : "";
+    if (name.empty() || name != BaseName(name) || name == "." || name == "..") {
+      Fail(index_path, StrCat("weight_map.", tensor, " is not a file name of the same folder"),
+           "export the checkpoint again");
+    }
+    names.insert(name);
+  }
+  return names;
+}
+
+TensorMap ReadShards(const Env& env, const std::string& dir) {
+  const std::string index_path = JoinPath(dir, kIndexName);
+  const Json index = ParseJson(env.ReadFile(index_path), index_path);
+  if (!index.is_object() || !index.contains("weight_map") || !index.at("weight_map").is_object()) {
+    Fail(index_path, "it has no weight_map", "export the checkpoint again");
+  }
+  const Json& weight_map = index.at("weight_map");
+  TensorMap all;
+  for (const std::string& file : ShardNames(weight_map, index_path)) {
+    for (auto& [name, tensor] : ReadSafetensors(env, JoinPath(dir, file))) {
+      if (!weight_map.contains(name) || weight_map.at(name) != file) {
+        Fail(JoinPath(dir, file), StrCat("tensor ", name, " is not in the index for this file"),
+             "export the checkpoint again");
+      }
+      all.emplace(name, tensor);
+    }
+  }
+  for (const auto& [name, file] : weight_map.items()) {
+    if (!all.contains(name)) {
+      Fail(JoinPath(dir, file.get<std::string>()), StrCat("tensor ", name, " is not in it"),
+           "export the checkpoint again");
+    }
+  }
+  return all;
+}
+
+TensorMap ReadWeights(const Env& env, const std::string& dir) {
+  if (env.Exists(JoinPath(dir, kWeightsName))) {
+    return ReadSafetensors(env, JoinPath(dir, kWeightsName));
+  }
+  if (env.Exists(JoinPath(dir, kIndexName))) return ReadShards(env, dir);
+  for (const std::string& name : env.List(dir)) {
+    if (name.ends_with(".bin") || name.ends_with(".pt") || name.ends_with(".pth")) {
+      Fail(dir, StrCat(name, " is a pickle file, which can run code when it is read"),
+           "convert it: in Python, AutoModelForCausalLM.from_pretrained(DIR).save_pretrained(OUT) "
+           "writes model.safetensors");
+    }
+  }
+  Fail(dir, StrCat("it has no ", kWeightsName), "point to a Hugging Face checkpoint folder");
+}
+
+/// Buffers that old checkpoints carry and that follow from config.json.
+bool IsDerivedBuffer(const std::string& name) { return name.ends_with(".rotary_emb.inv_freq"); }
+
+void TakeTensor(const std::string& name, const at::Tensor& found, at::Tensor* slot,
+                Problems* problems) {
+  if (found.sizes() != slot->sizes()) {
+    problems->Add("misshapen", StrCat(name, " ", ShapeText(found.sizes()), " instead of ",
+                                      ShapeText(slot->sizes())));
+    return;
+  }
+  if (!found.is_floating_point()) {
+    problems->Add("not floating point", StrCat(name, " ", at::toString(found.scalar_type())));
+    return;
+  }
+  *slot = found.to(at::kFloat);
+  if (!at::isfinite(*slot).all().item<bool>()) problems->Add("not finite", name);
+}
+
+/// A tied checkpoint may repeat the embedding as its head, if it is the same.
+bool IsTiedHead(const std::string& name, const at::Tensor& found, const DecoderWeights& weights) {
+  if (name != kHeadName || !weights.config.tie_word_embeddings) return false;
+  const at::Tensor& embedding = weights.embedding.weight;
+  return !embedding.is_meta() && found.sizes() == embedding.sizes() &&
+         at::equal(found.to(at::kFloat), embedding);
+}
+
+DecoderWeights Assemble(const ModelConfig& config, const TensorMap& found,
+                        const std::string& where) {
+  DecoderWeights weights = EmptyWeights(config, at::kMeta);
+  Problems problems;
+  std::set<std::string> known;
+  for (auto& [name, slot] : NamedParameters(weights)) {
+    known.insert(name);
+    const auto it = found.find(name);
+    if (it == found.end()) {
+      problems.Add("missing", name);
+    } else {
+      TakeTensor(name, it->second, slot, &problems);
+    }
+  }
+  for (const auto& [name, tensor] : found) {
+    if (known.contains(name) || IsDerivedBuffer(name) || IsTiedHead(name, tensor, weights)) {
+      continue;
+    }
+    const bool tied_head = name == kHeadName && config.tie_word_embeddings;
+    problems.Add("extra", tied_head ? name + " (differs from the embedding it is tied to)" : name);
+  }
+  problems.ThrowIfAny(where);
+  if (config.tie_word_embeddings) weights.head = weights.embedding;
+  return weights;
+}
+
+Json GenerationConfig(int bos_id, int eos_id, int pad_id) {
+  Json out = {{"do_sample", false}};
+  if (bos_id >= 0) out["bos_token_id"] = bos_id;
+  if (eos_id >= 0) out["eos_token_id"] = eos_id;
+  if (pad_id >= 0) out["pad_token_id"] = pad_id;
+  return out;
+}
+
+}  // namespace
+
+DecoderWeights LoadCheckpoint(const Env& env, const std::string& dir) {
+  const std::string config_path = JoinPath(dir, kConfigName);
+  if (!env.IsDirectory(dir)) Fail(dir, "there is no such folder", "check the path");
+  if (!env.Exists(config_path)) {
+    Fail(dir, StrCat("it has no ", kConfigName), "point to a Hugging Face checkpoint folder");
+  }
+  const ModelConfig config =
+      ModelConfig::FromHuggingFace(ParseJson(env.ReadFile(config_path), config_path), config_path);
+  return Assemble(config, ReadWeights(env, dir), dir);
+}
+
+void SaveCheckpoint(Env& env, const std::string& dir, const DecoderWeights& weights, int bos_id,
+                    int eos_id, int pad_id) {
+  TensorMap tensors;
+  for (const auto& [name, tensor] : NamedParameters(weights)) tensors.emplace(name, tensor);
+  env.CreateDirs(dir);
+  WriteSafetensors(env, JoinPath(dir, kWeightsName), tensors, {{"format", "pt"}});
+  WriteFileAtomically(env, JoinPath(dir, "generation_config.json"),
+                      DumpJsonPretty(GenerationConfig(bos_id, eos_id, pad_id)));
+  WriteFileAtomically(env, JoinPath(dir, kConfigName),
+                      DumpJsonPretty(weights.config.ToHuggingFace(bos_id, eos_id, pad_id)));
+}
+
+std::string CheckpointSha256(const Env& env, const std::string& dir) {
+  Sha256Stream hash;
+  for (const std::string& name : env.List(dir)) {
+    const bool weights = name.ends_with(".safetensors") || name == kIndexName;
+    const bool tokenizer = name.starts_with("tokenizer");
+    if (!weights && !tokenizer && name != kConfigName) continue;
+    hash.Update(StrCat(name, " ", Sha256OfFile(env, JoinPath(dir, name)), "\n"));
+  }
+  return hash.Finish();
+}
+
+void CheckVocabulary(const ModelConfig& config, const Tokenizer& tokenizer,
+                     const std::string& where) {
+  if (tokenizer.VocabSize() == config.vocab_size) return;
+  throw Error(ExitCode::kData,
+              StrCat("model and tokenizer disagree - ", where, " - the model has ",
+                     config.vocab_size, " token ids, the tokenizer ", tokenizer.VocabSize(),
+                     " - use the tokenizer that was saved with the model"));
+}
+
+}  // namespace retort

@@ -1,0 +1,48 @@
+#include "core/lm/model/kernels/kernels.h"
+
+#include "core/lm/model/decoder.h"
+#include "core/lm/model/kernels/select.h"
+
+namespace retort {
+
+bool IsaSupported(Isa isa) {
+  switch (isa) {
+    case Isa::kAvx2:
+      return __builtin_cpu_supports("avx2") && __builtin_cpu_supports("fma");
+    case Isa::kAvx512:
+      return __builtin_cpu_supports("avx512f") && __builtin_cpu_supports("avx512bw") &&
+             __builtin_cpu_supports("avx512vl") && __builtin_cpu_supports("avx512dq") &&
+             IsaSupported(Isa::kAvx2);
+    case Isa::kAuto:
+    case Isa::kScalar:
+      break;
+  }
+  return true;
+}
+
+const char* IsaName(Isa isa) {
+  return isa == Isa::kAuto ? "auto" : KernelsFor(isa).name;
+}
+
+const Kernels& KernelsFor(Isa isa) {
+  switch (isa) {
+    case Isa::kScalar:
+      return ScalarKernels();
+    case Isa::kAvx2:
+      return Avx2Kernels();
+    case Isa::kAvx512:
+      return Avx512Kernels();
+    case Isa::kAuto:
+      break;
+  }
+  return BestKernels();
+}
+
+const Kernels& BestKernels() {
+  for (const Isa isa : {Isa::kAvx512, Isa::kAvx2}) {
+    if (IsaSupported(isa)) return KernelsFor(isa);
+  }
+  return ScalarKernels();
+}
+
+}  // namespace retort

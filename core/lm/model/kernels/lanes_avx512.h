@@ -1,0 +1,54 @@
+// Sixteen float32 lanes in one AVX-512 register. Included by kernels_avx512.cc alone.
+#pragma once
+
+#include <immintrin.h>
+
+#include <cstdint>
+
+namespace retort {
+namespace {  // one translation unit an instruction set: nothing here may be shared by the linker
+
+struct Lanes {
+  static constexpr int kTileRows = 12;   // 24 accumulators, 2 weights, 6 registers to spare
+  static constexpr int kTileStrips = 2;  // strips of 16 outputs in a full tile
+  static constexpr int kWideStrips = 8;  // strips when there are few rows: hides the FMA latency
+
+  __m512 v;
+
+  static __mmask16 First(int64_t n) {
+    return static_cast<__mmask16>(n >= 16 ? 0xFFFFU : (1U << static_cast<unsigned>(n)) - 1U);
+  }
+  static Lanes Broadcast(float x) { return {_mm512_set1_ps(x)}; }
+  static Lanes Load(const float* p) { return {_mm512_loadu_ps(p)}; }
+  static Lanes LoadPartial(const float* p, int64_t n) {
+    return {_mm512_maskz_loadu_ps(First(n), p)};
+  }
+  void Store(float* p) const { _mm512_storeu_ps(p, v); }
+  void StorePartial(float* p, int64_t n) const { _mm512_mask_storeu_ps(p, First(n), v); }
+  float Sum() const {
+    const __m256 eight = _mm256_add_ps(_mm512_castps512_ps256(v), _mm512_extractf32x8_ps(v, 1));
+    const __m128 four =
+        _mm_add_ps(_mm256_castps256_ps128(eight), _mm256_extractf128_ps(eight, 1));
+    const __m128 two = _mm_add_ps(four, _mm_movehl_ps(four, four));
+    return _mm_cvtss_f32(_mm_add_ss(two, _mm_movehdup_ps(two)));
+  }
+  float MaxLane() const { return _mm512_reduce_max_ps(v); }
+};
+
+inline Lanes operator+(Lanes a, Lanes b) { return {_mm512_add_ps(a.v, b.v)}; }
+inline Lanes operator-(Lanes a, Lanes b) { return {_mm512_sub_ps(a.v, b.v)}; }
+inline Lanes operator*(Lanes a, Lanes b) { return {_mm512_mul_ps(a.v, b.v)}; }
+inline Lanes operator/(Lanes a, Lanes b) { return {_mm512_div_ps(a.v, b.v)}; }
+inline Lanes Max(Lanes a, Lanes b) { return {_mm512_max_ps(a.v, b.v)}; }
+inline Lanes Min(Lanes a, Lanes b) { return {_mm512_min_ps(a.v, b.v)}; }
+inline Lanes Fma(Lanes a, Lanes b, Lanes c) { return {_mm512_fmadd_ps(a.v, b.v, c.v)}; }
+inline Lanes ScaleByPowerOfTwo(Lanes y, Lanes shifted) {
+  const __m512i n = _mm512_slli_epi32(_mm512_castps_si512(shifted.v), 23);
+  return {_mm512_castsi512_ps(_mm512_add_epi32(_mm512_castps_si512(y.v), n))};
+}
+inline Lanes ZeroWhereLess(Lanes y, Lanes x, Lanes bound) {
+  return {_mm512_maskz_mov_ps(_mm512_cmp_ps_mask(x.v, bound.v, _CMP_NLT_UQ), y.v)};
+}
+
+}  // namespace
+}  // namespace retort

@@ -1,0 +1,37 @@
+// One loader a tokenizer format, and what they share. LoadTokenizer chooses between them.
+#pragma once
+
+#include <memory>
+#include <string>
+
+#include "core/base/env.h"
+#include "core/base/json.h"
+#include "core/lm/tokenizer/tokenizer.h"
+
+namespace retort {
+
+inline constexpr char kTokenizerJsonName[] = "tokenizer.json";
+inline constexpr char kTokenizerModelName[] = "tokenizer.model";
+inline constexpr char kTokenizerConfigName[] = "tokenizer_config.json";
+/// Larger tokenizer files are refused unread.
+inline constexpr uint64_t kMaxTokenizerBytes = uint64_t{64} << 20;
+
+/// Throws Error(kData): cannot use the tokenizer - where - why.
+[[noreturn]] void FailTokenizer(const std::string& where, const std::string& why);
+
+/// The content of a special token in tokenizer_config.json (text, or an object with `content`), ""
+/// if it is absent or null.
+std::string SpecialToken(const Json& tokenizer_config, const std::string& key,
+                         const std::string& where);
+
+/// `tokenizer` is a parsed tokenizer.json with a WordLevel model, `tokenizer_config` the file
+/// beside it or an empty object.
+std::unique_ptr<Tokenizer> MakeWordLevelFromJson(const Json& tokenizer,
+                                                 const Json& tokenizer_config,
+                                                 const std::string& where);
+
+/// `model` holds the bytes of a SentencePiece model; special ids come from the model.
+std::unique_ptr<Tokenizer> MakeSentencePieceTokenizer(std::string model, Json tokenizer_config,
+                                                      const std::string& where);
+
+}  // namespace retort

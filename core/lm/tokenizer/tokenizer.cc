@@ -1,0 +1,79 @@
+#include "core/lm/tokenizer/tokenizer.h"
+
+#include "core/base/error.h"
+#include "core/base/strings.h"
+#include "core/lm/tokenizer/formats.h"
+
+namespace retort {
+namespace {
+
+std::string ReadBounded(const Env& env, const std::string& path) {
+  const uint64_t size = env.FileSize(path);
+  if (size > kMaxTokenizerBytes) {
+    FailTokenizer(path, StrCat("it has ", size, " bytes; the limit is ", kMaxTokenizerBytes));
+  }
+  return env.ReadFile(path);
+}
+
+Json ReadJsonObject(const Env& env, const std::string& path) {
+  Json json = ParseJson(ReadBounded(env, path), path);
+  if (!json.is_object()) FailTokenizer(path, "the top level is not an object");
+  return json;
+}
+
+/// The type of the model in a tokenizer.json.
+std::string ModelType(const Json& tokenizer, const std::string& path) {
+  const auto model = tokenizer.find("model");
+  if (model == tokenizer.end() || !model->is_object()) FailTokenizer(path, "it has no model");
+  const auto type = model->find("type");
+  if (type == model->end() || !type->is_string()) {
+    FailTokenizer(path, "its model does not say its type");
+  }
+  return type->get<std::string>();
+}
+
+}  // namespace
+
+void FailTokenizer(const std::string& where, const std::string& why) {
+  throw Error(ExitCode::kData, StrCat("cannot use the tokenizer - ", where, " - ", why));
+}
+
+std::string SpecialToken(const Json& tokenizer_config, const std::string& key,
+                         const std::string& where) {
+  const auto it = tokenizer_config.find(key);
+  if (it == tokenizer_config.end() || it->is_null()) return "";
+  if (it->is_string()) return it->get<std::string>();
+  if (it->is_object() && it->contains("content") && it->at("content").is_string()) {
+    return it->at("content").get<std::string>();
+  }
+  FailTokenizer(where, StrCat(kTokenizerConfigName, " key ", key, " is not a token"));
+}
+
+std::unique_ptr<Tokenizer> LoadTokenizer(const Env& env, const std::string& dir) {
+  const std::string json_path = JoinPath(dir, kTokenizerJsonName);
+  const std::string model_path = JoinPath(dir, kTokenizerModelName);
+  const std::string config_path = JoinPath(dir, kTokenizerConfigName);
+  const bool has_json = env.Exists(json_path), has_model = env.Exists(model_path);
+  if (!has_json && !has_model) {
+    FailTokenizer(dir, StrCat("it has neither ", kTokenizerJsonName, " nor ", kTokenizerModelName));
+  }
+  Json config = env.Exists(config_path) ? ReadJsonObject(env, config_path) : Json::object();
+  if (has_json) {
+    const Json tokenizer = ReadJsonObject(env, json_path);
+    const std::string type = ModelType(tokenizer, json_path);
+    if (type == "WordLevel") return MakeWordLevelFromJson(tokenizer, config, json_path);
+    if (!has_model) {
+      FailTokenizer(json_path, StrCat("not supported yet by this version: model type ", type,
+                                      "; supported: WordLevel, SentencePiece"));
+    }
+  }
+  return MakeSentencePieceTokenizer(ReadBounded(env, model_path), std::move(config), model_path);
+}
+
+std::vector<int32_t> EncodePrompt(const Tokenizer& tokenizer, std::string_view prompt) {
+  std::vector<int32_t> ids = tokenizer.Encode(prompt);
+  if (tokenizer.Specials().bos >= 0) ids.insert(ids.begin(), tokenizer.Specials().bos);
+  return ids;
+}
+
+}  // namespace retort

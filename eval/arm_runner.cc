@@ -1,0 +1,214 @@
+#include "eval/arm_runner.h"
+
+#include <algorithm>
+#include <atomic>
+#include <exception>
+#include <mutex>
+#include <thread>
+#include <utility>
+
+#include "core/base/clock.h"
+#include "core/base/error.h"
+#include "core/base/log.h"
+#include "core/base/progress.h"
+#include "core/base/stop.h"
+#include "eval/exhibits.h"
+#include "eval/metered_engine.h"
+
+namespace retort {
+namespace {
+
+constexpr size_t kCpuBlocks = 5;
+/// A shorter run is repeated: one hundredth of a second of somebody else's work would show in it.
+constexpr double kMinThroughputSeconds = 1.0;
+
+struct TimedSearches {
+  std::vector<TraceTree> trees;  // by problem
+  double wall_seconds = 0;
+  double cpu_seconds = 0;
+  std::vector<double> cpu_blocks;
+};
+
+/// Takes the process's CPU time whenever another part of the problems is finished.
+class CpuBlocks {
+ public:
+  explicit CpuBlocks(size_t problems)
+      : problems_(problems),
+        blocks_(std::min(problems, kCpuBlocks)),
+        last_s_(ProcessCpuSeconds()) {}
+
+  void FinishedOne() {
+    const std::lock_guard lock(mutex_);
+    ++done_;
+    const size_t end = (values_.size() + 1) * problems_ / blocks_;
+    if (done_ < end) return;
+    const double now_s = ProcessCpuSeconds();
+    values_.push_back((now_s - last_s_) / static_cast<double>(done_ - begin_));
+    last_s_ = now_s;
+    begin_ = done_;
+  }
+  std::vector<double> Take() { return std::move(values_); }
+
+ private:
+  std::mutex mutex_;
+  size_t problems_;
+  size_t blocks_;
+  size_t done_ = 0;
+  size_t begin_ = 0;
+  double last_s_;
+  std::vector<double> values_;
+};
+
+/// Calls search(i) for all i < n on `concurrency` threads; rethrows the first exception.
+void SearchAll(size_t n, int concurrency, const std::function<void(size_t)>& search) {
+  std::atomic<size_t> next{0};
+  std::mutex mutex;
+  std::exception_ptr failure;
+  const auto work = [&] {
+    for (size_t i = next++; i < n && StopRequested() == 0; i = next++) {
+      try {
+        search(i);
+      } catch (...) {  // the edge of a worker thread: kept and rethrown below
+        const std::lock_guard lock(mutex);
+        if (!failure) failure = std::current_exception();
+        next = n;
+      }
+    }
+  };
+  {
+    std::vector<std::jthread> workers;
+    const size_t count = std::min(n, static_cast<size_t>(concurrency));
+    for (size_t i = 0; i < count; ++i) workers.emplace_back(work);
+  }
+  if (failure) std::rethrow_exception(failure);
+  ThrowIfStopRequested();
+}
+
+int Concurrency(const ArmConfig& arm, const ArmSetting& setting) {
+  return std::max(1, arm.strategy->NeedsEngine() ? setting.in_flight : setting.threads);
+}
+
+TimedSearches SearchTimed(const ArmConfig& arm, Engine* engine, uint64_t seed,
+                          const ArmSetting& setting) {
+  TimedSearches timed;
+  timed.trees.resize(setting.problems.size());
+  const SearchContext context{.task = setting.task,
+                              .tokenizer = setting.tokenizer,
+                              .engine = engine,
+                              .seed = seed,
+                              .budget = {}};
+  Progress progress({.label = "eval " + arm.name,
+                     .unit = "problems",
+                     .total = static_cast<int64_t>(setting.problems.size())});
+  CpuBlocks blocks(setting.problems.size());
+  const double wall_start_s = MonotonicSeconds();
+  const double cpu_start_s = ProcessCpuSeconds();
+  SearchAll(setting.problems.size(), Concurrency(arm, setting), [&](size_t i) {
+    timed.trees[i] = arm.strategy->Search(setting.problems[i].question, context);
+    blocks.FinishedOne();
+    progress.Add(1);
+  });
+  timed.wall_seconds = MonotonicSeconds() - wall_start_s;
+  timed.cpu_seconds = ProcessCpuSeconds() - cpu_start_s;
+  timed.cpu_blocks = blocks.Take();
+  return timed;
+}
+
+/// Repeats a short run with fresh engines, so that its cost is more than noise.
+void RepeatForCost(const ArmConfig& arm, const ArmModels* models, int seed_index,
+                   const ArmSetting& setting, SeedRun* run) {
+  const bool cold = models == nullptr || models->fresh != nullptr;
+  if (!cold || run->wall_seconds >= kMinThroughputSeconds || setting.problems.empty()) return;
+  const double problems = static_cast<double>(setting.problems.size());
+  double wall_s = run->wall_seconds;
+  double cpu_s = run->cpu_seconds;
+  std::vector<double> blocks = {cpu_s / problems};
+  for (size_t repeat = 1; repeat < kCpuBlocks; ++repeat) {
+    ArmEngine engine(models, seed_index);
+    const TimedSearches again =
+        SearchTimed(arm, engine.get(), ArmSeed(setting.seed, seed_index), setting);
+    wall_s += again.wall_seconds;
+    cpu_s += again.cpu_seconds;
+    blocks.push_back(again.cpu_seconds / problems);
+  }
+  run->wall_seconds = wall_s / static_cast<double>(kCpuBlocks);
+  run->cpu_seconds = cpu_s / static_cast<double>(kCpuBlocks);
+  run->cpu_blocks = blocks;
+}
+
+/// The best exhibit among the trees of a search: a hard problem that was solved.
+Json TellingTree(const ArmConfig& arm, const std::vector<TraceTree>& trees,
+                 const std::vector<ProblemOutcome>& outcomes, const ArmSetting& setting) {
+  if (arm.kind != ArmKind::kSearch) return nullptr;
+  const size_t index = MostTellingTree(outcomes);
+  if (index >= trees.size()) return nullptr;
+  return StepTree(trees[index], setting.problems[index], setting.task, arm.name);
+}
+
+}  // namespace
+
+ArmEngine::ArmEngine(const ArmModels* models, int seed) {
+  if (models == nullptr) return;
+  if (models->fresh) {
+    owned_ = models->fresh(seed);
+    engine_ = owned_.get();
+  } else {
+    engine_ = models->engines.at(static_cast<size_t>(seed));
+  }
+}
+
+uint64_t ArmSeed(uint64_t seed, int seed_index) { return seed + static_cast<uint64_t>(seed_index); }
+
+SeedRun RunArmSeed(const ArmConfig& arm, const ArmModels* models, int seed_index,
+                   const ArmSetting& setting) {
+  ArmEngine engine(models, seed_index);
+  std::unique_ptr<MeteredEngine> meter;
+  if (engine.get() != nullptr) meter = std::make_unique<MeteredEngine>(*engine.get());
+  TimedSearches timed = SearchTimed(arm, meter.get(), ArmSeed(setting.seed, seed_index), setting);
+  SeedRun run;
+  run.wall_seconds = timed.wall_seconds;
+  run.cpu_seconds = timed.cpu_seconds;
+  run.cpu_blocks = std::move(timed.cpu_blocks);
+  run.concurrency = Concurrency(arm, setting);
+  run.engine_decoded = meter ? meter->Total().decoded : 0;
+  for (size_t i = 0; i < timed.trees.size(); ++i) {
+    CheckTree(timed.trees[i], StrCat("arm ", arm.name, ", ", setting.problems[i].question.id));
+    run.outcomes.push_back(
+        JudgeTree(timed.trees[i], setting.problems[i], setting.task.GetVerifier()));
+  }
+  run.tree = TellingTree(arm, timed.trees, run.outcomes, setting);
+  RepeatForCost(arm, models, seed_index, setting, &run);
+  return run;
+}
+
+Json SeedRunToJson(const SeedRun& run) {
+  Json outcomes = Json::array();
+  for (const ProblemOutcome& outcome : run.outcomes) outcomes.push_back(OutcomeToJson(outcome));
+  return {{"outcomes", outcomes},
+          {"wall_seconds", run.wall_seconds},
+          {"cpu_seconds", run.cpu_seconds},
+          {"concurrency", run.concurrency},
+          {"cpu_blocks", run.cpu_blocks},
+          {"engine_decoded", run.engine_decoded},
+          {"tree", run.tree}};
+}
+
+SeedRun SeedRunFromJson(const Json& json, const std::string& where) {
+  try {
+    SeedRun run;
+    for (const Json& outcome : json.at("outcomes")) {
+      run.outcomes.push_back(OutcomeFromJson(outcome, where));
+    }
+    run.wall_seconds = json.at("wall_seconds");
+    run.cpu_seconds = json.at("cpu_seconds");
+    run.concurrency = json.at("concurrency");
+    run.cpu_blocks = json.at("cpu_blocks").get<std::vector<double>>();
+    run.engine_decoded = json.at("engine_decoded");
+    run.tree = json.at("tree");
+    return run;
+  } catch (const Json::exception& error) {
+    throw Error(ExitCode::kData, StrCat(where, ": not an arm's results - ", error.what()));
+  }
+}
+
+}  // namespace retort

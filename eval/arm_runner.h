@@ -1,0 +1,60 @@
+// Runs one arm on all problems: many searches in flight on a shared engine, results by problem.
+// Answers depend on (problem, seed) alone, never on threads or order; seconds are measured here.
+#pragma once
+
+#include <cstdint>
+#include <memory>
+#include <span>
+#include <string>
+#include <vector>
+
+#include "core/base/json.h"
+#include "eval/eval_stage.h"
+#include "eval/outcome.h"
+
+namespace retort {
+
+/// What every arm of one eval shares. Borrowed for the call.
+struct ArmSetting {
+  const Task& task;
+  const Tokenizer& tokenizer;
+  std::span<const Problem> problems;
+  uint64_t seed = 1;
+  int in_flight = 1;
+  int threads = 1;  // for players, whose searches are the only work
+};
+
+/// One arm with one seed's model.
+struct SeedRun {
+  std::vector<ProblemOutcome> outcomes;  // by problem
+  double wall_seconds = 0;               // of the searches alone, not of judging them
+  double cpu_seconds = 0;
+  int concurrency = 1;
+  std::vector<double> cpu_blocks;  // CPU seconds a problem, in parts of the run
+  int64_t engine_decoded = 0;      // tokens by the engine's own count
+  Json tree;                       // a telling search tree (eval/exhibits.h); null for others
+};
+
+/// The engine an arm uses: a fresh one where the model offers it, otherwise the shared one.
+class ArmEngine {
+ public:
+  /// `models` is null for players.
+  ArmEngine(const ArmModels* models, int seed);
+  Engine* get() { return engine_; }
+
+ private:
+  std::unique_ptr<Engine> owned_;
+  Engine* engine_ = nullptr;
+};
+
+/// Seed of an arm's random numbers for model `seed_index`.
+uint64_t ArmSeed(uint64_t seed, int seed_index);
+
+/// Rethrows what a search threw; ThrowIfStopRequested between problems.
+SeedRun RunArmSeed(const ArmConfig& arm, const ArmModels* models, int seed_index,
+                   const ArmSetting& setting);
+
+Json SeedRunToJson(const SeedRun& run);
+SeedRun SeedRunFromJson(const Json& json, const std::string& where);
+
+}  // namespace retort

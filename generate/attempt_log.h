@@ -1,0 +1,40 @@
+// How long a stage has worked over all its attempts, kept in status.json of its folder: a killed
+// attempt's seconds are part of what the result cost, and `retort status` reads the same file.
+#pragma once
+
+#include <cstdint>
+#include <string>
+
+#include "core/base/env.h"
+#include "core/base/json.h"
+
+namespace retort {
+
+class AttemptLog {
+ public:
+  /// Begins an attempt; reads what earlier ones left in `dir`/status.json.
+  AttemptLog(Env& env, const std::string& dir);
+
+  /// Writes status.json if `kWriteEverySeconds` passed since the last time, or at once with
+  /// `force`: {"attempts","seconds","cpu_seconds","done","total","updated"}.
+  void Update(int64_t done, int64_t total, bool force);
+
+  int attempts() const { return attempts_; }
+  /// Over all attempts. What an attempt did after its last Update before a kill is not counted.
+  double seconds() const;
+  double cpu_seconds() const;
+
+  static constexpr double kWriteEverySeconds = 5.0;
+
+ private:
+  Env& env_;
+  std::string path_;
+  int attempts_ = 1;
+  double earlier_seconds_ = 0;
+  double earlier_cpu_seconds_ = 0;
+  double start_seconds_;
+  double start_cpu_seconds_;
+  double last_write_seconds_;
+};
+
+}  // namespace retort

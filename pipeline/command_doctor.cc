@@ -1,0 +1,97 @@
+#include <dlfcn.h>
+
+#include <fstream>
+#include <map>
+#include <ostream>
+#include <set>
+
+#include "core/base/clock.h"
+#include "core/base/commit.h"
+#include "core/base/error.h"
+#include "core/base/strings.h"
+#include "core/lm/engine/device.h"
+#include "core/trace/trace_store.h"
+#include "pipeline/commands.h"
+#include "pipeline/runner.h"
+#include "pipeline/version.h"
+
+namespace retort {
+namespace {
+
+/// Two copies of one runtime in a process corrupt each other (libgomp, libcudart, libprotobuf).
+std::vector<std::string> DuplicateLibraries() {
+  std::map<std::string, std::set<std::string>> paths;
+  std::ifstream maps("/proc/self/maps");
+  for (std::string line; std::getline(maps, line);) {
+    const size_t slash = line.find('/');
+    if (slash == std::string::npos) continue;
+    const std::string path = line.substr(slash);
+    const std::string name = BaseName(path);
+    for (const char* runtime : {"libgomp", "libcudart", "libprotobuf", "libstdc++"}) {
+      if (name.rfind(runtime, 0) == 0) paths[runtime].insert(path);
+    }
+  }
+  std::vector<std::string> found;
+  for (const auto& [runtime, copies] : paths) {
+    if (copies.size() > 1) found.push_back(StrCat(runtime, " is loaded ", copies.size(), " times"));
+  }
+  return found;
+}
+
+int Check(std::ostream& out, const std::string& what, const std::string& problem) {
+  out << (problem.empty() ? "ok    " : "PROBLEM  ") << what << (problem.empty() ? "" : " - ")
+      << problem << "\n";
+  return problem.empty() ? 0 : 1;
+}
+
+std::string TryVerify(const Env& env, const std::string& path) {
+  try {
+    VerifyCommitted(env, path);
+    return "";
+  } catch (const Error& error) {
+    return error.what();
+  }
+}
+
+int CheckRunFolder(Env& env, const ExperimentArguments& arguments, std::ostream& out) {
+  const Experiment experiment = LoadExperiment(env, arguments.config, arguments.overrides);
+  Runner runner(env, experiment, {.runs_dir = arguments.runs_dir, .command_line = {}});
+  int problems = 0;
+  try {
+    runner.CheckInputs();
+    problems +=
+        Check(out, StrCat(arguments.config, ": problems, checkpoints and tokenizer agree"), "");
+  } catch (const Error& error) {
+    problems += Check(out, arguments.config, error.what());
+  }
+  for (const NodeStatus& status : runner.Status()) {
+    if (status.dir.empty()) continue;
+    for (const std::string& shard : ListShards(env, status.dir))
+      problems += Check(out, shard, TryVerify(env, shard));
+    const std::string dataset = JoinPath(status.dir, "dataset.h5");
+    if (env.Exists(dataset)) problems += Check(out, dataset, TryVerify(env, dataset));
+  }
+  return problems;
+}
+
+}  // namespace
+
+int DoctorCommand(Env& env, const ExperimentArguments& arguments, std::ostream& out) {
+  out << "retort " << kRetortVersion << ", " << ProcessorName() << ", kernels";
+  for (const Isa isa : {Isa::kScalar, Isa::kAvx2, Isa::kAvx512}) {
+    if (IsaSupported(isa)) out << " " << IsaName(isa);
+  }
+  out << ", " << DescribeDevices() << "\n";
+  int problems = 0;
+  std::string duplicates;
+  for (const std::string& found : DuplicateLibraries()) duplicates += found + "; ";
+  problems += Check(out, "one copy of each runtime library", duplicates);
+  const uint64_t free_bytes = env.FreeBytes(".");
+  problems +=
+      Check(out, StrCat("disk: ", free_bytes >> 20, " MiB free"),
+            free_bytes < (uint64_t{256} << 20) ? "less than 256 MiB: a run may not fit" : "");
+  if (!arguments.config.empty()) problems += CheckRunFolder(env, arguments, out);
+  return problems == 0 ? 0 : static_cast<int>(ExitCode::kData);
+}
+
+}  // namespace retort

@@ -1,0 +1,58 @@
+#include <ostream>
+
+#include "core/base/commit.h"
+#include "core/base/error.h"
+#include "core/trace/dataset.h"
+#include "core/trace/trace_store.h"
+#include "pipeline/commands.h"
+
+namespace retort {
+namespace {
+
+/// Collects lines and writes them at the end: to the stream, or atomically to a file.
+class LineSink {
+ public:
+  void Add(const Json& object) {
+    text_ += DumpJson(object);
+    text_ += '\n';
+    ++lines_;
+  }
+  void Finish(Env& env, const std::string& output, std::ostream& out) const {
+    if (output.empty() || output == "-") {
+      out << text_;
+    } else {
+      WriteFileAtomically(env, output, text_);
+      out << output << ": " << lines_ << " lines\n";
+    }
+  }
+
+ private:
+  std::string text_;
+  int64_t lines_ = 0;
+};
+
+}  // namespace
+
+int ExportCommand(Env& env, const ExportArguments& arguments, std::ostream& out) {
+  const std::string& path = arguments.path;
+  if (!env.Exists(path)) throw Error(ExitCode::kData, StrCat(path, ": not found"));
+  LineSink sink;
+  const std::string dataset = env.IsDirectory(path) ? JoinPath(path, "dataset.h5") : path;
+  if (env.IsDirectory(path) && !ListShards(env, path).empty()) {
+    ForEachTree(env, path, [&](TraceTree&& tree) { sink.Add(TreeToJson(tree)); });
+  } else if (BaseName(dataset) == "dataset.h5" && env.Exists(dataset)) {
+    for (const Example& example : ReadDataset(env, dataset).examples)
+      sink.Add(ExampleToJson(example));
+  } else if (path.size() > 3 && path.compare(path.size() - 3, 3, ".h5") == 0) {
+    for (const TraceTree& tree : ReadTraceShard(env, path).trees) sink.Add(TreeToJson(tree));
+  } else {
+    throw Error(ExitCode::kData,
+                StrCat(path,
+                       ": nothing to export here - give a generate or filter stage folder, a "
+                       "shard-*.h5 or a dataset.h5"));
+  }
+  sink.Finish(env, arguments.output, out);
+  return 0;
+}
+
+}  // namespace retort

@@ -1,0 +1,31 @@
+#include <iomanip>
+#include <ostream>
+
+#include "core/base/strings.h"
+#include "pipeline/commands.h"
+#include "pipeline/runner.h"
+
+namespace retort {
+
+int StatusCommand(Env& env, const StatusArguments& arguments, std::ostream& out) {
+  const ExperimentArguments& common = arguments.experiment;
+  const Experiment experiment = LoadExperiment(env, common.config, common.overrides);
+  Runner runner(env, experiment, {.runs_dir = common.runs_dir, .command_line = {}});
+  size_t width = 0;
+  for (const StageNode& node : experiment.nodes) width = std::max(width, node.Id().size());
+  const std::vector<NodeStatus> all = runner.Status();
+  for (size_t i = 0; i < all.size(); ++i) {
+    const NodeStatus& status = all[i];
+    out << std::left << std::setw(static_cast<int>(width) + 2) << experiment.nodes[i].Id()
+        << std::setw(9) << StageStateName(status.state);
+    if (status.manifest && status.manifest->run.contains("seconds")) {
+      out << static_cast<int64_t>(status.manifest->run["seconds"].get<double>()) << " s  ";
+    }
+    out << status.dir;
+    if (arguments.why && !status.why.empty()) out << "  " << status.why;
+    out << "\n";
+  }
+  return 0;
+}
+
+}  // namespace retort
