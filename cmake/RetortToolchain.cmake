@@ -35,3 +35,8 @@ target_compile_options(retort_warnings INTERFACE -Wall -Wextra -Wpedantic -Wshad
 if(RETORT_WERROR)
   target_compile_options(retort_warnings INTERFACE -Werror)
 endif()
+
+# GCC 12 sees overlapping copies in std::string concatenations where there are none (GCC bug 105651).
+if(CMAKE_CXX_COMPILER_ID STREQUAL "GNU" AND CMAKE_CXX_COMPILER_VERSION VERSION_LESS 13)
+  set(RETORT_GCC12_OPTIONS -Wno-restrict -Wno-stringop-overflow)
+endif()

@@ -144,6 +144,8 @@ ArmResult SummariseArm(const ArmConfig& arm, std::span<const SeedRun> runs,
   result.name = arm.name;
   result.label = arm.label;
   result.kind = arm.kind;
+  result.model = arm.model;
+  result.strategy = arm.strategy_config;
   result.parameters = parameters;
   result.seeds = static_cast<int>(runs.size());
   result.n = static_cast<int64_t>(problems.size());

@@ -46,6 +46,7 @@ ArmConfig ReadArm(ConfigSection section) {
   ConfigSection strategy = section.Section("strategy");
   arm.strategy = MakeStrategy(strategy);
   RefuseOracle(strategy);
+  arm.strategy_config = strategy.Resolved();
   std::sort(arm.subsample.begin(), arm.subsample.end());
   if (arm.strategy == nullptr) return arm;
   if (arm.strategy->NeedsEngine() && arm.model.empty()) {

@@ -22,6 +22,7 @@ struct ArmConfig {
   ArmKind kind = ArmKind::kControl;
   std::string model;  // checkpoint folder or train stage; "" for players
   std::unique_ptr<SearchStrategy> strategy;
+  Json strategy_config;            // resolved, for the report
   std::vector<int64_t> subsample;  // N values reported from one run at the largest N
   bool latency = true;
 };

@@ -5,6 +5,8 @@
 #include <memory>
 #include <tuple>
 
+#include "core/base/strings.h"
+
 namespace retort {
 namespace {
 
@@ -27,11 +29,17 @@ struct StepNode {
 std::vector<std::string> CutSteps(const StepRule& rule, std::string_view text) {
   std::vector<std::string> steps;
   size_t begin = 0;
-  for (const size_t end : rule.StepEnds(text)) {
-    steps.emplace_back(text.substr(begin, end - begin));
+  std::vector<size_t> ends = rule.StepEnds(text);
+  if (ends.empty() || ends.back() < text.size()) ends.push_back(text.size());
+  for (const size_t end : ends) {
+    // Steps are told apart by their words: white space between them belongs to neither.
+    std::vector<std::string> words;
+    for (const std::string_view word : SplitWords(text.substr(begin, end - begin))) {
+      words.emplace_back(word);
+    }
+    if (!words.empty()) steps.push_back(Join(words, " "));
     begin = end;
   }
-  if (begin < text.size()) steps.emplace_back(text.substr(begin));
   return steps;
 }
 

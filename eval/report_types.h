@@ -57,6 +57,8 @@ struct ArmResult {
   std::string name;
   std::string label;  // for people
   ArmKind kind = ArmKind::kControl;
+  std::string model;       // checkpoint folder or train stage; "" for players
+  Json strategy;           // its resolved section
   int64_t parameters = 0;  // of its model; 0 without
   int seeds = 1;
   int64_t n = 0;
@@ -120,7 +122,8 @@ struct EvalReport {
   Json worst;    // five worst items side by side
   Json tree;     // one search tree to open and fold
   Json machine;  // processor, threads, seconds, peak memory
-  Json config;   // resolved
+  std::vector<std::string> notes;  // how it was measured, and what was odd
+  Json config;                     // resolved
 };
 
 }  // namespace retort

@@ -16,20 +16,22 @@ namespace retort {
 
 /// One finished trace on its way to the training set.
 struct Candidate {
-  int32_t node = -1;            // terminal in `tree`
+  std::string source;           // generate stage whose tree it stands in
+  int32_t node = -1;            // terminal in that tree
   std::vector<int32_t> tokens;  // path tokens below the prompt
   std::string text;
   std::vector<std::string> steps;  // text cut by the task's StepRule
   double log_prob = 0;
   Verdict verdict = Verdict::kUnverified;
   std::string dropped_by;  // filter name, "" while kept
-  std::string reason;      // "shares 7 of 10 positions with node 3"
+  std::string reason;      // "shared positions: 7 of 10 with node 3 of teacher"
   bool kept() const { return dropped_by.empty(); }
 };
 
-/// All candidates of one problem, in node order.
+/// All candidates of one problem, from one or more generate stages: in input order, then node
+/// order.
 struct ProblemCandidates {
-  const TraceTree* tree = nullptr;  // borrowed
+  const TraceTree* tree = nullptr;  // borrowed: the first input's, for prompt and problem id
   std::vector<Candidate> candidates;
 };
 
@@ -37,7 +39,7 @@ class TraceFilter {
  public:
   virtual ~TraceFilter() = default;
   virtual std::string Name() const = 0;
-  /// Marks candidates that are still kept and should not be, with a reason.
+  /// Marks candidates that are still kept and should not be, by Drop (filter/candidates.h).
   virtual void Apply(ProblemCandidates& problem) const = 0;
 };
 
@@ -50,12 +52,12 @@ class DatasetView {
  public:
   virtual ~DatasetView() = default;
   virtual std::string Name() const = 0;
-  /// Examples of the kept candidates, in node order.
+  /// Examples of the kept candidates, in their order.
   virtual std::vector<Example> MakeExamples(const ProblemCandidates& problem,
-                                            const Tokenizer& tokenizer,
-                                            const std::string& source) const = 0;
+                                            const Tokenizer& tokenizer) const = 0;
 };
 std::vector<std::string> ViewNames();
+/// Reads `name` (default completion) and that view's own keys. Null if the section has errors.
 std::unique_ptr<DatasetView> MakeView(ConfigSection section);
 
 /// A gold solution text as an example: bos + prompt, then the encoded text and eos.

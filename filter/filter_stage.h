@@ -1,8 +1,9 @@
 // The filter stage: trees in, dataset.h5 and funnel.json out.
 //
-// funnel.json: {"input", "kept", "gold", "filters":[{"name","in","out","reasons":{reason:count},
-// "samples":[up to 3 per reason]}]}; every candidate has exactly one fate, so counts add up.
-// fates.jsonl keeps one line a candidate for --explain.
+// funnel.json: {"input", "kept", "gold", "gold_dropped":{reason:count}, "filters":[{"name","in",
+// "out","reasons":{reason:count},"samples":[up to 3 per reason]}]}; every candidate has exactly one
+// fate, so counts add up. The first filter is always "decontaminate" (held-out problems), the last
+// is "limit" when there is one. fates.jsonl keeps one line a candidate for --explain.
 #pragma once
 
 #include <memory>
@@ -42,11 +43,15 @@ struct FilterInputs {
   std::vector<std::span<const Problem>> held_out;  // eval splits: their canonical keys are refused
 };
 
-/// Writes dataset.h5, funnel.json, fates.jsonl and MANIFEST.json. Same bytes for any thread count.
+/// Writes fates.jsonl, funnel.json, dataset.h5 and MANIFEST.json. Single-threaded; same bytes for
+/// the same inputs. Error(kData) when nothing is left to train on (funnel.json then says why), when
+/// an input has not finished, is damaged or was made with another tokenizer.
 void RunFilterStage(const FilterConfig& config, const FilterInputs& inputs,
                     const StageContext& context);
 
-/// One line a fate of every candidate of `problem_id` (and `node` unless -1), for --explain.
+/// One line a fate of every candidate of `problem_id` (and `node` unless -1), for --explain: "node
+/// 3 of teacher (incorrect): dropped by verified - incorrect". Empty when there is no such
+/// candidate.
 std::vector<std::string> ExplainFate(const Env& env, const std::string& stage_dir,
                                      const std::string& problem_id, int32_t node);
 

@@ -90,6 +90,8 @@ class Driver {
     for (const char* folder : {"journal", "shards", "locks"}) {
       context_.env.CreateDirs(JoinPath(context_.dir, folder));
     }
+    SweepTemporaries(context_.env, context_.dir);
+    SweepTemporaries(context_.env, JoinPath(context_.dir, "shards"));
     CommitPlan(context_.env, context_.dir, context_.key, plan_, inputs_.problems);
     CrashPoint("generate.after_plan");
     for (size_t k = 0; k < plan_.shards.size(); ++k) {

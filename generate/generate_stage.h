@@ -2,8 +2,11 @@
 // §5.1).
 //
 // Layout below the stage folder: plan.json (shard -> problem ids), journal/shard-00000.jrn,
-// shards/shard-00000.{h5,json}, locks/, tmp/, MANIFEST.json. Bytes of the shards depend on config
-// and problems only, never on threads, batch, kills or how many shards run side by side.
+// shards/shard-00000.{h5,json}, locks/, status.json (attempts, seconds, progress), MANIFEST.json.
+// Bytes of the shards depend on config and problems only, never on threads, batch, kills or how
+// many shards run side by side. That is why a tree's counts are logical (generate/cost.h): the
+// prompt once, every sampled token, each distinct row's flops. What the engine really ran stands in
+// the manifest's `run`.
 #pragma once
 
 #include <memory>
@@ -42,8 +45,14 @@ struct GenerateInputs {
   TraceProvenance provenance;
 };
 
-/// Runs or resumes to the end and writes MANIFEST.json: {problems, shards, solved, verdict counts,
-/// token counts, shard sha256s}. Throws Error from ThrowIfStopRequested after saving its state.
+/// Runs or resumes to the end and writes MANIFEST.json: content {problems, solved, verdicts {name:
+/// count}, counts {prefill_computed, prefill_shared, decoded, verifier_calls, flops}, strategy,
+/// shards [{name, sha256, records}]}; run {seconds, cpu_seconds (over all attempts), attempts,
+/// host, processor, peak_resident_bytes, workers, threads, resumed {...}, engine {...}}. The caller
+/// holds the stage folder's lock. On a stop request the running searches end, the journals are
+/// synced and ThrowIfStopRequested throws. What a search throws is rethrown after the others were
+/// filed. Error(kTryAgain) when another process holds a shard, Error(kData) for a damaged shard or
+/// a folder that belongs to other problems or settings.
 void RunGenerateStage(const GenerateConfig& config, const GenerateInputs& inputs,
                       const StageContext& context);
 

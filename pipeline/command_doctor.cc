@@ -10,6 +10,7 @@
 #include "core/base/error.h"
 #include "core/base/strings.h"
 #include "core/lm/engine/device.h"
+#include "core/lm/model/isa.h"
 #include "core/trace/trace_store.h"
 #include "pipeline/commands.h"
 #include "pipeline/runner.h"

@@ -5,6 +5,7 @@
 
 #include "core/base/env.h"
 #include "core/lm/engine/engine.h"
+#include "core/lm/model/weights.h"
 #include "core/lm/tokenizer/tokenizer.h"
 
 namespace retort {

@@ -290,6 +290,7 @@ void Runner::Run(const std::set<StageKind>& kinds) {
     const StageNode& node = experiment_.nodes[i];
     const NodeStatus status = NodeStatusOf(i);
     if (status.state == StageState::kDone) {
+      VerifyOutputs(node, status);
       if (kinds.count(node.kind) != 0) {
         LogInfo(StrCat(node.Id(), ": complete, verified, skipped (", status.dir, ")"));
       }
@@ -301,6 +302,23 @@ void Runner::Run(const std::set<StageKind>& kinds) {
                                           ", which has not finished - run: retort run"));
     }
     RunNode(i, status);
+  }
+}
+
+void Runner::VerifyOutputs(const StageNode& node, const NodeStatus& status) const {
+  if (node.kind == StageKind::kGenerate) {
+    for (const std::string& shard : ListShards(env_, status.dir)) VerifyCommitted(env_, shard);
+  } else if (node.kind == StageKind::kFilter) {
+    VerifyCommitted(env_, JoinPath(status.dir, "dataset.h5"));
+  } else if (node.kind == StageKind::kTrain) {
+    const std::string model = JoinPath(status.dir, "model");
+    const std::string found = WeightsSha256(LoadCheckpoint(env_, model));
+    if (found != status.manifest->content.at("model_sha256").get<std::string>()) {
+      throw Error(
+          ExitCode::kData,
+          StrCat(model, "/model.safetensors: its weights are not those the stage wrote - remove ",
+                 status.dir, " and run the same command again"));
+    }
   }
 }
 

@@ -66,6 +66,8 @@ class Runner {
   void WriteRunFiles();
   void RunNode(size_t node, const NodeStatus& status);
   NodeStatus NodeStatusOf(size_t node);
+  /// Re-hashes what a finished stage wrote; throws Error(kData) naming the damaged file.
+  void VerifyOutputs(const StageNode& node, const NodeStatus& status) const;
   std::string FirstDifference(const StageNode& node, const Json& facts) const;
   StageContext MakeContext(size_t node, const NodeStatus& status);
   void RunGenerate(size_t node, const StageContext& context);

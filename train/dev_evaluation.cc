@@ -3,6 +3,8 @@
 
 #include "core/base/error.h"
 #include "core/lm/engine/engine.h"
+#include "core/lm/model/kv_cache.h"
+#include "core/lm/model/weights.h"
 #include "train/train_stage.h"
 
 namespace retort {
@@ -28,8 +30,8 @@ EngineConfig EngineFor(const ModelConfig& model, const std::vector<GenerateReque
   config.device = "cpu";
   size_t longest = 0;
   for (const GenerateRequest& request : requests) {
-    longest = std::max(longest, request.prompt_ids.size() +
-                                    static_cast<size_t>(request.sampling.max_new_tokens));
+    longest = std::max(
+        longest, request.prompt_ids.size() + static_cast<size_t>(request.sampling.max_new_tokens));
   }
   const int64_t rows =
       std::min<int64_t>(config.max_batch, static_cast<int64_t>(requests.size())) + 1;
@@ -45,8 +47,8 @@ DevPoint EvaluateGreedy(const DecoderWeights& weights, const Task& task, const T
                         const std::vector<Problem>& problems, int threads) {
   RETORT_CHECK(!problems.empty(), "an evaluation needs problems");
   const std::vector<GenerateRequest> requests = GreedyRequests(task, tokenizer, problems);
-  const std::unique_ptr<Engine> engine = MakeLocalEngine(
-      EngineFor(weights.config, requests), CloneWeights(weights), tokenizer, threads);
+  const std::unique_ptr<Engine> engine = MakeLocalEngine(EngineFor(weights.config, requests),
+                                                         CloneWeights(weights), tokenizer, threads);
   const std::vector<Completion> completions = engine->Generate(requests);
 
   const Verifier& verifier = task.GetVerifier();

@@ -6,8 +6,7 @@
 
 namespace retort {
 
-#define RETORT_OBJECTIVE(name, factory) \
-  std::unique_ptr<Objective> factory(ConfigSection section);
+#define RETORT_OBJECTIVE(name, factory) std::unique_ptr<Objective> factory(ConfigSection section);
 #include "train/objectives.def"
 #undef RETORT_OBJECTIVE
 

@@ -74,10 +74,8 @@ void WriteFolder(Env& env, const std::string& dir, const TrainSnapshot& snapshot
     env.SyncPath(JoinPath(temp, name));
     files[name] = Sha256OfFile(env, JoinPath(temp, name));
   }
-  const Json state = Sealed({{"version", 1},
-                             {"step", snapshot.step},
-                             {"files", files},
-                             {"state", snapshot.state}});
+  const Json state = Sealed(
+      {{"version", 1}, {"step", snapshot.step}, {"files", files}, {"state", snapshot.state}});
   WriteFileAtomically(env, JoinPath(temp, kStateFile), DumpJsonPretty(state));
   CrashPoint("train.before_checkpoint_rename");
   RemoveFolder(env, path);
@@ -94,8 +92,8 @@ void SaveCheckpointFolder(Env& env, const std::string& dir, const TrainSnapshot&
   try {
     WriteFolder(env, dir, snapshot);
   } catch (const Error& error) {
-    LogWarning(StrCat("checkpoint of step ", snapshot.step, " failed, trying once more: ",
-                      error.what()));
+    LogWarning(
+        StrCat("checkpoint of step ", snapshot.step, " failed, trying once more: ", error.what()));
     WriteFolder(env, dir, snapshot);
   }
 }
@@ -146,8 +144,8 @@ std::optional<TrainSnapshot> LoadNewestCheckpoint(
       LogWarning(StrCat("train: checkpoint ", StepPath(dir, step), " not used: ", reason));
     } catch (const Error& error) {
       if (error.code() != ExitCode::kData) throw;
-      LogWarning(StrCat("train: checkpoint of step ", step, " is damaged and skipped: ",
-                        error.what()));
+      LogWarning(
+          StrCat("train: checkpoint of step ", step, " is damaged and skipped: ", error.what()));
     }
   }
   return std::nullopt;
@@ -155,9 +153,8 @@ std::optional<TrainSnapshot> LoadNewestCheckpoint(
 
 void PruneCheckpoints(Env& env, const std::string& dir, int keep, int64_t protected_step) {
   std::vector<int64_t> steps = ListCheckpoints(env, dir);
-  const size_t old = steps.size() > static_cast<size_t>(keep)
-                         ? steps.size() - static_cast<size_t>(keep)
-                         : 0;
+  const size_t old =
+      steps.size() > static_cast<size_t>(keep) ? steps.size() - static_cast<size_t>(keep) : 0;
   for (size_t i = 0; i < old; ++i) {
     if (steps[i] != protected_step) RemoveFolder(env, StepPath(dir, steps[i]));
   }

@@ -35,7 +35,8 @@ TrainSnapshot LoadCheckpointFolder(const Env& env, const std::string& dir, int64
 /// The newest whole snapshot that `refuse` has no reason against ("" accepts); damaged and refused
 /// ones are named in the log. Leftovers of an interrupted save are removed. nullopt if none.
 std::optional<TrainSnapshot> LoadNewestCheckpoint(
-    Env& env, const std::string& dir, const std::function<std::string(const TrainSnapshot&)>& refuse);
+    Env& env, const std::string& dir,
+    const std::function<std::string(const TrainSnapshot&)>& refuse);
 
 /// Steps that have a folder, ascending.
 std::vector<int64_t> ListCheckpoints(const Env& env, const std::string& dir);

@@ -1,3 +1,4 @@
+#include "train/objective.h"
 #include "train/train_stage.h"
 
 namespace retort {
@@ -44,6 +45,11 @@ void ReadEvaluation(ConfigSection& section, TrainConfig& config) {
 }
 
 }  // namespace
+
+// Out of line: the header does not know Objective, so that its readers need no LibTorch.
+TrainConfig::TrainConfig() = default;
+TrainConfig::TrainConfig(TrainConfig&& other) noexcept = default;
+TrainConfig::~TrainConfig() = default;
 
 TrainConfig TrainConfig::FromConfig(ConfigSection section) {
   TrainConfig config;

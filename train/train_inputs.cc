@@ -1,10 +1,12 @@
 #include "train/train_inputs.h"
 
 #include <ATen/ATen.h>
+#include <ATen/core/grad_mode.h>
 
 #include <algorithm>
 
 #include "core/base/error.h"
+#include "train/fused_ops.h"
 
 namespace retort {
 namespace {
@@ -18,8 +20,9 @@ void CheckExample(const Example& example, const ModelConfig& model) {
   for (const auto* ids : {&example.prompt_ids, &example.completion_ids}) {
     for (const int32_t id : *ids) {
       if (id >= 0 && id < model.vocab_size) continue;
-      throw Error(ExitCode::kData, StrCat(where, ": token id ", id, " is outside the vocabulary of ",
-                                          model.vocab_size, " - run the filter stage again"));
+      throw Error(ExitCode::kData,
+                  StrCat(where, ": token id ", id, " is outside the vocabulary of ",
+                         model.vocab_size, " - run the filter stage again"));
     }
   }
   if (ExampleRows(example) > model.max_position_embeddings) {
@@ -45,9 +48,9 @@ void CheckTrainInputs(const TrainConfig& config, const TrainInputs& inputs) {
                        inputs.tokenizer.Sha256().substr(0, 12), " - run the filter stage again"));
   }
   if (config.model.vocab_size != inputs.tokenizer.VocabSize()) {
-    throw Error(ExitCode::kData, StrCat("train: the model has a vocabulary of ",
-                                        config.model.vocab_size, ", the tokenizer ",
-                                        inputs.tokenizer.VocabSize(), " - they must agree"));
+    throw Error(ExitCode::kData,
+                StrCat("train: the model has a vocabulary of ", config.model.vocab_size,
+                       ", the tokenizer ", inputs.tokenizer.VocabSize(), " - they must agree"));
   }
   if (config.select == "best_dev" && (inputs.dev.empty() || config.eval_problems == 0)) {
     throw Error(ExitCode::kConfig,
@@ -68,7 +71,8 @@ at::Device TrainDevice(const std::string& name) {
   return cuda ? at::Device(at::kCUDA) : at::Device(at::kCPU);
 }
 
-BatchGradient::OpsFactory TrainOps(const std::string& precision, at::Device) {
+BatchGradient::OpsFactory TrainOps(const std::string& precision, at::Device device) {
+  if (precision == "float32" && device.is_cpu()) return [] { return MakeFusedTrainingOps(); };
   const at::ScalarType dtype = precision == "bfloat16" ? at::kBFloat16 : at::kFloat;
   return [dtype] { return MakeCompositeOps(dtype); };
 }

@@ -110,9 +110,8 @@ Trainer::Trainer(const TrainConfig& config, const TrainInputs& inputs, const Sta
       intra_op_threads_(device_.is_cpu() ? 1 : at::get_num_threads()),
       pool_(device_.is_cpu() ? std::max(1, std::min(context.threads, slices_)) : 1),
       weights_(InitialWeights(config, inputs, context.seed, device_)),
-      dev_(inputs.dev.begin(),
-           inputs.dev.begin() + std::min<std::ptrdiff_t>(std::ssize(inputs.dev),
-                                                         config.eval_problems)),
+      dev_(inputs.dev.begin(), inputs.dev.begin() + std::min<std::ptrdiff_t>(std::ssize(inputs.dev),
+                                                                             config.eval_problems)),
       gradient_(weights_, *config.objective, TrainOps(config.precision, device_), slices_, pool_),
       optimizer_(gradient_.Parameters()) {
   if (!context.tensorboard_dir.empty()) {
@@ -138,8 +137,8 @@ void Trainer::Run() {
 }
 
 void Trainer::Resume() {
-  const auto snapshot = LoadNewestCheckpoint(
-      context_.env, checkpoints_dir_, [this](const TrainSnapshot& s) { return WhyNot(s); });
+  const auto snapshot = LoadNewestCheckpoint(context_.env, checkpoints_dir_,
+                                             [this](const TrainSnapshot& s) { return WhyNot(s); });
   if (snapshot) {
     Restore(*snapshot);
     LogInfo(StrCat("train ", context_.name, ": resuming after step ", progress_.step, " of ",
@@ -175,8 +174,8 @@ void Trainer::Restore(const TrainSnapshot& snapshot) {
 std::vector<const Example*> Trainer::NextBatch() const {
   const auto& examples = inputs_.dataset.examples;
   std::vector<const Example*> batch;
-  for (const int64_t index : BatchIndices(context_.seed, std::ssize(examples), config_.batch_size,
-                                          progress_.step)) {
+  for (const int64_t index :
+       BatchIndices(context_.seed, std::ssize(examples), config_.batch_size, progress_.step)) {
     batch.push_back(&examples[static_cast<size_t>(index)]);
   }
   return batch;
@@ -227,17 +226,16 @@ void Trainer::Update(double lr) {
 void Trainer::SkipStep(const std::vector<const Example*>& batch) {
   ++progress_.skipped;
   ++progress_.skipped_in_a_row;
-  const std::string what =
-      StrCat("train ", context_.name, ": step ", progress_.step, ": ",
-             FirstNonFinite(gradient_.Parameters()), " is not finite; examples ",
-             DescribeExamples(batch));
+  const std::string what = StrCat("train ", context_.name, ": step ", progress_.step, ": ",
+                                  FirstNonFinite(gradient_.Parameters()),
+                                  " is not finite; examples ", DescribeExamples(batch));
   if (progress_.skipped_in_a_row < kMaxSkippedInARow) {
     LogWarning(what + " - step skipped, weights unchanged");
     return;
   }
-  throw Error(ExitCode::kData,
-              StrCat(what, " - ", kMaxSkippedInARow, " such steps in a row; lower optimizer.lr, "
-                                                     "or look at these examples"));
+  throw Error(ExitCode::kData, StrCat(what, " - ", kMaxSkippedInARow,
+                                      " such steps in a row; lower optimizer.lr, "
+                                      "or look at these examples"));
 }
 
 void Trainer::LogScalars(double lr) {
@@ -249,8 +247,7 @@ void Trainer::LogScalars(double lr) {
 
 void Trainer::EvaluateIfDue() {
   new_best_ = false;
-  const bool due =
-      progress_.step % config_.eval_every == 0 || progress_.step == config_.steps;
+  const bool due = progress_.step % config_.eval_every == 0 || progress_.step == config_.steps;
   if (!due || dev_.empty()) return;
   DevPoint point =
       EvaluateGreedy(weights_, inputs_.task, inputs_.tokenizer, dev_, context_.threads);
@@ -309,8 +306,8 @@ DecoderWeights Trainer::SelectedWeights() const {
   DecoderWeights selected = CloneWeights(weights_);
   TransformWeights(selected, [](const at::Tensor& t) { return t.cpu(); });
   if (config_.select == "best_dev" && progress_.best_step != progress_.step) {
-    CopyInto(
-        LoadCheckpointFolder(context_.env, checkpoints_dir_, progress_.best_step).model, selected);
+    CopyInto(LoadCheckpointFolder(context_.env, checkpoints_dir_, progress_.best_step).model,
+             selected);
   }
   return selected;
 }
@@ -320,27 +317,25 @@ void Trainer::Finish() {
   WriteCurve();
   const std::string model_dir = JoinPath(context_.dir, "model");
   const SpecialIds& special = inputs_.tokenizer.Specials();
-  SaveCheckpoint(context_.env, model_dir, SelectedWeights(), special.bos, special.eos,
-                 special.pad);
+  SaveCheckpoint(context_.env, model_dir, SelectedWeights(), special.bos, special.eos, special.pad);
   inputs_.tokenizer.Save(context_.env, model_dir);
   CrashPoint("train.before_manifest");
-  WriteStageManifest(context_, ManifestContent(CheckpointSha256(context_.env, model_dir)),
-                     {{"seconds", progress_.seconds},
-                      {"cpu_seconds", progress_.cpu_seconds},
-                      {"host", HostName()},
-                      {"processor", ProcessorName()},
-                      {"threads", context_.threads},
-                      {"peak_resident_bytes", PeakResidentBytes()},
-                      {"ms_per_step", 1000 * progress_.step_seconds /
-                                          static_cast<double>(config_.steps)}});
+  WriteStageManifest(
+      context_, ManifestContent(CheckpointSha256(context_.env, model_dir)),
+      {{"seconds", progress_.seconds},
+       {"cpu_seconds", progress_.cpu_seconds},
+       {"host", HostName()},
+       {"processor", ProcessorName()},
+       {"threads", context_.threads},
+       {"peak_resident_bytes", PeakResidentBytes()},
+       {"ms_per_step", 1000 * progress_.step_seconds / static_cast<double>(config_.steps)}});
 }
 
 Json Trainer::ManifestContent(const std::string& model_sha256) const {
   const bool evaluated = !progress_.curve.empty();
   return {{"steps", progress_.step},
           {"skipped_steps", progress_.skipped},
-          {"selected_step",
-           config_.select == "best_dev" ? progress_.best_step : progress_.step},
+          {"selected_step", config_.select == "best_dev" ? progress_.best_step : progress_.step},
           {"best_step", progress_.best_step},
           {"best_accuracy", evaluated ? Json(progress_.best.accuracy) : Json()},
           {"final_accuracy", evaluated ? progress_.curve.back().at("accuracy") : Json()},
@@ -381,8 +376,8 @@ void RunTrainStage(const TrainConfig& config, const TrainInputs& inputs,
   try {
     Trainer(config, inputs, context).Run();
   } catch (const c10::Error& error) {
-    throw Error(ExitCode::kInternal, StrCat("train ", context.name, ": LibTorch: ",
-                                            error.what_without_backtrace()));
+    throw Error(ExitCode::kInternal,
+                StrCat("train ", context.name, ": LibTorch: ", error.what_without_backtrace()));
   }
 }
 

@@ -14,13 +14,14 @@
 #include "core/base/config.h"
 #include "core/base/stage.h"
 #include "core/lm/engine/engine.h"
-#include "core/lm/model/weights.h"
+#include "core/lm/model/model_config.h"
 #include "core/lm/tokenizer/tokenizer.h"
 #include "core/task/task.h"
 #include "core/trace/dataset.h"
-#include "train/objective.h"
 
 namespace retort {
+
+class Objective;  // train/objective.h
 
 struct OptimizerConfig {
   double lr = 1e-3;
@@ -40,6 +41,10 @@ struct OptimizerConfig {
 double LearningRate(const OptimizerConfig& config, int64_t step, int64_t total_steps);
 
 struct TrainConfig {
+  TrainConfig();
+  TrainConfig(TrainConfig&& other) noexcept;
+  ~TrainConfig();
+
   std::string data;   // name of a filter stage
   ModelConfig model;  // vocab_size filled in by the pipeline
   InitConfig init;

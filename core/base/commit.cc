@@ -3,6 +3,7 @@
 #include <unistd.h>
 
 #include <atomic>
+#include <utility>
 
 #include "core/base/clock.h"
 #include "core/base/error.h"

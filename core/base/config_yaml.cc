@@ -12,8 +12,7 @@ bool IsLetter(char c) { return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z');
 
 bool IsPlainSafe(const std::string& text) {
   // Words that some YAML reader or other takes for a bool or nothing.
-  for (const std::string_view word :
-       {"true", "false", "null", "yes", "no", "on", "off", "y", "n"}) {
+  for (const std::string_view word : {"true", "false", "null", "yes", "no", "on", "off"}) {
     const bool same = std::equal(text.begin(), text.end(), word.begin(), word.end(),
                                  [](char a, char b) { return (a | 0x20) == b; });
     if (same) return false;

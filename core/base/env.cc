@@ -13,6 +13,7 @@
 #include <filesystem>
 #include <mutex>
 #include <system_error>
+#include <utility>
 
 #include "core/base/clock.h"
 #include "core/base/error.h"

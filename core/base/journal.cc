@@ -38,17 +38,22 @@ size_t WholeFrame(std::string_view bytes) {
 Journal::Journal(std::unique_ptr<WritableFile> file)
     : file_(std::move(file)), last_sync_seconds_(MonotonicSeconds()) {}
 
-std::unique_ptr<Journal> Journal::Open(Env& env, const std::string& path, JournalReplay* replay) {
-  *replay = {};
-  const bool exists = env.Exists(path);
-  const std::string bytes = exists ? env.ReadFile(path) : "";
+JournalReplay ReadJournal(const Env& env, const std::string& path) {
+  JournalReplay replay;
+  const std::string bytes = env.Exists(path) ? env.ReadFile(path) : "";
   std::string_view rest = bytes;
   for (size_t size = WholeFrame(rest); size > 0; size = WholeFrame(rest)) {
-    replay->records.emplace_back(rest.substr(kHeaderBytes, size - kHeaderBytes));
+    replay.records.emplace_back(rest.substr(kHeaderBytes, size - kHeaderBytes));
     rest.remove_prefix(size);
   }
-  replay->dropped_bytes = rest.size();
-  if (!rest.empty()) env.Truncate(path, bytes.size() - rest.size());
+  replay.dropped_bytes = rest.size();
+  return replay;
+}
+
+std::unique_ptr<Journal> Journal::Open(Env& env, const std::string& path, JournalReplay* replay) {
+  const bool exists = env.Exists(path);
+  *replay = ReadJournal(env, path);
+  if (replay->dropped_bytes > 0) env.Truncate(path, env.FileSize(path) - replay->dropped_bytes);
   std::unique_ptr<WritableFile> file = env.OpenForAppend(path);
   if (!exists) env.SyncPath(ParentPath(path));
   return std::unique_ptr<Journal>(new Journal(std::move(file)));

@@ -15,11 +15,21 @@ std::string ContentHash(const std::string& key, const Json& content) {
   return Sha256(DumpJson({{"key", key}, {"content", content}}));
 }
 
-StageManifest FromJson(const Json& json) {
-  return {.key = json.at("key").get<std::string>(),
-          .sha256 = json.at("sha256").get<std::string>(),
-          .content = json.at("content"),
-          .run = json.at("run")};
+[[noreturn]] void ThrowDamaged(const std::string& path, const std::string& why) {
+  throw Error(ExitCode::kData, StrCat("stage manifest is damaged - ", path, ": ", why,
+                                      " - remove the file to run the stage again"));
+}
+
+StageManifest FromJson(const Json& json, const std::string& path) {
+  try {
+    if (json.at("schema") != kSchema) ThrowDamaged(path, StrCat("its schema is not ", kSchema));
+    return {.key = json.at("key").get<std::string>(),
+            .sha256 = json.at("sha256").get<std::string>(),
+            .content = json.at("content"),
+            .run = json.at("run")};
+  } catch (const Json::exception& e) {
+    ThrowDamaged(path, e.what());
+  }
 }
 
 }  // namespace
@@ -34,24 +44,9 @@ void WriteStageManifest(const StageContext& context, const Json& content, const 
 std::optional<StageManifest> ReadStageManifest(const Env& env, const std::string& dir) {
   const std::string path = ManifestPath(dir);
   if (!env.Exists(path)) return std::nullopt;
-  const Json json = ParseJson(env.ReadFile(path), path);
-  if (json.value("schema", "") != kSchema) {
-    throw Error(ExitCode::kData,
-                StrCat("stage manifest is not readable - ", path, ": its schema is not ", kSchema,
-                       " - remove the folder to run the stage again"));
-  }
-  StageManifest manifest;
-  try {
-    manifest = FromJson(json);
-  } catch (const Json::exception& e) {
-    throw Error(ExitCode::kData, StrCat("stage manifest is damaged - ", path, ": ", e.what(),
-                                        " - remove the file to run the stage again"));
-  }
+  StageManifest manifest = FromJson(ParseJson(env.ReadFile(path), path), path);
   if (manifest.sha256 != ContentHash(manifest.key, manifest.content)) {
-    throw Error(ExitCode::kData,
-                StrCat("stage manifest is damaged - ", path,
-                       ": its content does not match its sha256 - remove the file to run the "
-                       "stage again"));
+    ThrowDamaged(path, "its content does not match its sha256");
   }
   return manifest;
 }

@@ -1,6 +1,7 @@
 #include "core/base/stop.h"
 
 #include <signal.h>
+#include <string.h>
 #include <unistd.h>
 
 #include <atomic>

@@ -13,7 +13,7 @@ namespace retort {
 template <typename... Parts>
 std::string StrCat(const Parts&... parts) {
   std::ostringstream out;
-  (out << ... << parts);
+  static_cast<void>((out << ... << parts));
   return out.str();
 }
 

@@ -43,7 +43,7 @@ struct SplitConfig {
   int64_t count = 0;                // 0: all there are
   int64_t traces = 0;               // gold traces per problem a training set may use (gold splits)
   double share = 0;                 // share of the canonical classes that belongs to this split
-  std::string file;                 // JSONL file to read instead of generating
+  std::string file{};               // JSONL file to read instead of generating
   std::string on_error = "refuse";  // or "skip": what a broken line of `file` does
 };
 

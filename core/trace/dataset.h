@@ -2,6 +2,7 @@
 #pragma once
 
 #include <string>
+#include <string_view>
 #include <vector>
 
 #include "core/base/env.h"
@@ -20,6 +21,12 @@ struct Dataset {
 void WriteDataset(Env& env, const std::string& path, const Dataset& dataset, const Json& run);
 /// Verifies and reads; Error(kData) names the file.
 Dataset ReadDataset(const Env& env, const std::string& path);
+
+/// The bytes of a dataset file, without files or sidecars; `path` only names it in messages.
+/// Equal datasets, equal bytes.
+std::string SerializeDataset(const Dataset& dataset, const std::string& path);
+/// Trusts nothing: Error(kData) for any fault that schema or checksums show.
+Dataset ParseDataset(std::string_view bytes, const std::string& path);
 
 /// {"prompt_ids","completion_ids","problem_id","source","node","weight"}.
 Json ExampleToJson(const Example& example);

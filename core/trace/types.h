@@ -12,18 +12,18 @@ namespace retort {
 
 /// All that a model, a search or an eval arm may see of a problem.
 struct Question {
-  std::string id;       // stable and unique within a task: "ring9-4f2a..."
-  std::string prompt;   // the text the tokenizer encodes (without bos)
-  int32_t horizon = 0;  // number of steps a shortest solution needs; 0 if the task does not say
+  std::string id{};      // stable and unique within a task: "ring9-4f2a..."
+  std::string prompt{};  // the text the tokenizer encodes (without bos)
+  int32_t horizon = 0;   // number of steps a shortest solution needs; 0 if the task does not say
   bool operator==(const Question&) const = default;
 };
 
 /// A question with its gold answer. Search receives only the question.
 struct Problem {
-  Question question;
-  std::string answer;  // gold answer or one gold solution; never shown to a search
-  std::string source;  // "generated", or the file it was read from
-  std::string split;   // "gold", "search", "dev", "test", or the user's own name
+  Question question{};
+  std::string answer{};  // gold answer or one gold solution; never shown to a search
+  std::string source{};  // "generated", or the file it was read from
+  std::string split{};   // "gold", "search", "dev", "test", or the user's own name
   bool operator==(const Problem&) const = default;
 };
 
@@ -70,7 +70,7 @@ struct Node {
   int32_t visits = 0;
   Scorer scorer = Scorer::kNone;
   bool terminal = false;
-  std::optional<Verdict> verdict;  // of the text from the root to here; terminals only
+  std::optional<Verdict> verdict{};  // of the text from the root to here; terminals only
   bool operator==(const Node&) const = default;
 };
 
@@ -87,18 +87,18 @@ struct TokenCounts {
 
 /// The whole search for one problem.
 struct TraceTree {
-  std::string problem_id;
-  std::string question;  // Question::prompt
-  std::string answer;    // gold answer, for people and later objectives
-  std::string source;
-  std::string split;
+  std::string problem_id{};
+  std::string question{};  // Question::prompt
+  std::string answer{};    // gold answer, for people and later objectives
+  std::string source{};
+  std::string split{};
   int32_t horizon = 0;
-  std::string algorithm;  // strategy name
+  std::string algorithm{};  // strategy name
   uint64_t seed = 0;
-  std::vector<int32_t> prompt_ids;
-  std::vector<int32_t> tokens;
-  std::string text;
-  std::vector<Node> nodes;
+  std::vector<int32_t> prompt_ids{};
+  std::vector<int32_t> tokens{};
+  std::string text{};
+  std::vector<Node> nodes{};
   int32_t selected = -1;  // terminal the strategy answers with; -1 for none
   TokenCounts counts;
   bool operator==(const TraceTree&) const = default;
@@ -120,11 +120,11 @@ void CheckTree(const TraceTree& tree, const std::string& where);
 
 /// One training example: what a view makes of a kept trace.
 struct Example {
-  std::string problem_id;
-  std::string source;  // "gold", or the generate stage it came from
-  int32_t node = -1;   // terminal in that problem's tree; -1 for gold
-  std::vector<int32_t> prompt_ids;
-  std::vector<int32_t> completion_ids;  // the loss covers exactly these; end-of-text included
+  std::string problem_id{};
+  std::string source{};  // "gold", or the generate stage it came from
+  int32_t node = -1;     // terminal in that problem's tree; -1 for gold
+  std::vector<int32_t> prompt_ids{};
+  std::vector<int32_t> completion_ids{};  // the loss covers exactly these; end-of-text included
   float weight = 1;
   bool operator==(const Example&) const = default;
 };

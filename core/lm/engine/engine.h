@@ -14,11 +14,12 @@
 
 #include "core/base/config.h"
 #include "core/base/rng.h"
-#include "core/lm/model/decoder.h"
-#include "core/lm/model/weights.h"
+#include "core/lm/model/model_config.h"
 #include "core/lm/tokenizer/tokenizer.h"
 
 namespace retort {
+
+struct DecoderWeights;  // core/lm/model/weights.h; callers of MakeLocalEngine include it
 
 struct SamplingParams {
   double temperature = 1.0;  // 0: greedy, ties to the lowest id
@@ -40,11 +41,14 @@ struct GenerateRequest {
 
 enum class FinishReason : uint8_t { kStopId, kStopText, kLength };
 
+/// Counts go by content: a token is shared where an earlier row of the same call starts with the
+/// same tokens, computed otherwise. They depend on the requests alone, never on the batch, the
+/// prefix tree or other callers; what really ran is in EngineStats.
 struct Usage {
-  int64_t prefill_computed = 0;  // prompt tokens run through the model for this row
-  int64_t prefill_shared = 0;    // prompt tokens whose keys and values were there already
-  int64_t decoded = 0;           // tokens sampled
-  double flops = 0;
+  int64_t prefill_computed = 0;    // prompt tokens no earlier row of this call has
+  int64_t prefill_shared = 0;      // prompt tokens that an earlier row of this call has too
+  int64_t decoded = 0;             // tokens sampled
+  double flops = 0;                // of computed prompt tokens and of completion tokens fed back
   double first_token_seconds = 0;  // from submission to the first sampled token
   double seconds = 0;              // from submission to the end
 };
@@ -75,7 +79,7 @@ struct EngineInfo {
 /// Whole-life counters, for benchmarks and tests.
 struct EngineStats {
   int64_t computed_tokens = 0;  // rows run through the model
-  int64_t unique_tokens = 0;    // distinct (prefix, token) positions asked for
+  int64_t unique_tokens = 0;    // distinct (prefix, token) positions asked for, call by call
   int64_t steps = 0;            // forward calls
   int64_t evicted_slots = 0;
   double busy_seconds = 0;  // inside forward and sampling

@@ -141,7 +141,8 @@ class CompositeOps final : public DecoderOps {
   }
 
   at::Tensor RmsNorm(const at::Tensor& x, const at::Tensor& weight, double eps) override {
-    return at::rms_norm(x, {x.size(-1)}, weight, eps);
+    // Spelled out: at::rms_norm takes half as long again, forward and backward, on the CPU.
+    return x * at::rsqrt(at::mean(x * x, {-1}, /*keepdim=*/true) + eps) * weight;
   }
 
   at::Tensor Rotary(const at::Tensor& x_NHK, const TokenBatch& batch, double theta) override {

@@ -12,6 +12,7 @@
 #include <vector>
 
 #include "core/base/thread_pool.h"
+#include "core/lm/model/isa.h"
 #include "core/lm/model/kv_cache.h"
 #include "core/lm/model/weights.h"
 
@@ -64,11 +65,6 @@ class DecoderOps {
 /// time: it remembers index tensors of its last batch. With kBFloat16 the matrix products (not
 /// attention, norms or the residual stream) round their operands to bfloat16; float32 otherwise.
 std::unique_ptr<DecoderOps> MakeCompositeOps(at::ScalarType matmul_dtype = at::kFloat);
-
-enum class Isa { kAuto, kScalar, kAvx2, kAvx512 };
-const char* IsaName(Isa isa);
-/// What this processor offers, best first is kAuto's choice.
-bool IsaSupported(Isa isa);
 
 /// Our CPU kernels over packed weights; only under c10::InferenceMode. Same bits for every Isa,
 /// thread count and batch (DESIGN "Numerics rule"). `pool` outlives the ops.

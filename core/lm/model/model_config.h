@@ -39,4 +39,10 @@ struct ModelConfig {
   double FlopsPerToken(int64_t context) const;
 };
 
+/// Random initialisation of a new model.
+struct InitConfig {
+  double std = 0.08;           // of every matrix and the embedding
+  bool scale_residual = true;  // o_proj and down_proj divided by sqrt(2 L)
+};
+
 }  // namespace retort

@@ -81,7 +81,8 @@ class RotaryTable {
   std::vector<float> cos_, sin_;
 };
 
-/// Keys, values and slots of a batch's contexts, whether they lie in a cache or in the batch itself.
+/// Keys, values and slots of a batch's contexts, whether they lie in a cache or in the batch
+/// itself.
 struct ContextView {
   const float* keys;
   const float* values;

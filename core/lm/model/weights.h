@@ -43,11 +43,6 @@ struct DecoderWeights {
 std::vector<std::pair<std::string, at::Tensor*>> NamedParameters(DecoderWeights& weights);
 std::vector<std::pair<std::string, at::Tensor>> NamedParameters(const DecoderWeights& weights);
 
-struct InitConfig {
-  double std = 0.08;           // of every matrix and the embedding
-  bool scale_residual = true;  // o_proj and down_proj divided by sqrt(2 L)
-};
-
 /// The float32 tensors of a model of this shape, contents undefined; on the meta device they are
 /// shapes alone and take no memory.
 DecoderWeights EmptyWeights(const ModelConfig& config, at::Device device);

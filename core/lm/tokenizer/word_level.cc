@@ -35,6 +35,7 @@ struct Vocabulary {
   std::vector<int32_t> added;            // ids of added tokens, cut out of the text
   std::vector<bool> special;             // by id: left out when decoding
   std::optional<std::string> unk_token;  // of the WordLevel model
+  Json post_processor;                   // adds special tokens for other programs; kept as it is
   SpecialIds ids;
 };
 
@@ -154,7 +155,7 @@ class WordLevelTokenizer final : public Tokenizer {
             {"added_tokens", added},
             {"normalizer", nullptr},
             {"pre_tokenizer", {{"type", "WhitespaceSplit"}}},
-            {"post_processor", nullptr},
+            {"post_processor", vocabulary_.post_processor},
             {"decoder", nullptr},
             {"model", model}};
   }
@@ -178,24 +179,28 @@ class WordLevelReader {
     ReadAddedTokens();
     FillPieces();
     ReadSpecialIds(config);
+    vocabulary_.post_processor = tokenizer_.value("post_processor", Json());
     return std::move(vocabulary_);
   }
 
  private:
   /// Anything that would change ids or text and that this reader does not do is refused.
   void CheckPipeline() const {
-    for (const char* key : {"normalizer", "post_processor", "decoder"}) {
-      if (tokenizer_.contains(key) && !tokenizer_.at(key).is_null()) {
-        FailTokenizer(where_, StrCat("not supported with model type WordLevel: ", key, " ",
-                                     DumpJson(tokenizer_.at(key).value("type", Json("?")))));
-      }
+    CheckComponent("normalizer", nullptr);
+    CheckComponent("decoder", nullptr);
+    CheckComponent("pre_tokenizer", "WhitespaceSplit");
+    // Special tokens that a template adds are none of Encode's business.
+    if (!tokenizer_.value("post_processor", Json()).is_null()) {
+      CheckComponent("post_processor", "TemplateProcessing");
     }
-    const Json pre = tokenizer_.value("pre_tokenizer", Json());
-    const Json type = pre.is_object() ? pre.value("type", Json()) : Json();
-    if (type != "WhitespaceSplit") {
-      FailTokenizer(where_, StrCat("not supported with model type WordLevel: pre_tokenizer ",
-                                   DumpJson(type), "; supported: WhitespaceSplit"));
-    }
+  }
+
+  void CheckComponent(const char* key, const Json& wanted) const {
+    const Json component = tokenizer_.value(key, Json());
+    const Json type = component.is_object() ? component.value("type", Json("?")) : component;
+    if (type == wanted) return;
+    FailTokenizer(where_, StrCat("not supported with model type WordLevel: ", key, " ",
+                                 DumpJson(type), "; supported: ", DumpJson(wanted)));
   }
 
   void AddPiece(const Json& id, const std::string& piece) {

@@ -80,7 +80,7 @@ TEST(RingSort, CountsStepsUntilTheFirstThatLeavesEveryShortestSolution) {
 TEST(RingSort, StatesItsCountsForTheQuickstart) {
   const TaskFacts facts = RingTask(9, 10)->Facts();
   EXPECT_EQ(facts.problems, 35592);
-  EXPECT_EQ(facts.canonical_classes, 2022);
+  EXPECT_EQ(facts.canonical_classes, 2001);
 }
 
 TEST(RingSort, IdsNameSizeDistanceAndTiles) {
@@ -203,16 +203,17 @@ TEST(RingSort, RandomPlayReachesTheSmallestRingsAtTheExpectedRate) {
   EXPECT_NEAR(correct / 6000.0, 1.0 / 6, 4 * std::sqrt(1.0 / 6 * 5 / 6 / 6000));
 }
 
-TEST(RingSort, HeuristicSolvesAboutTheShareThatThePrototypeMeasured) {
+TEST(RingSort, HeuristicSolvesTheShareThatAnIndependentSimulationFound) {
+  // 14.3 % of 25,600 plays of the same rule written apart from this code (Python).
   const auto task = RingTask(9, 10);
-  const auto problems = task->MakeSplits({{"a", {.count = 4000, .share = 1}}}, kSeed).at(0);
+  const auto problems = task->MakeSplits({{"a", {.count = 2000, .share = 1}}}, kSeed).at(0);
   int correct = 0;
   for (const Problem& problem : problems) {
     Rng rng = Rng::Derive({kSeed, problem.question.id});
     const std::string text = task->HeuristicPlay(problem.question, rng).value();
     correct += task->GetVerifier().Check(problem.question, text) == Verdict::kCorrect;
   }
-  EXPECT_NEAR(correct / 4000.0, 0.565, 0.04);
+  EXPECT_NEAR(correct / 2000.0, 0.143, 0.03);
 }
 
 TEST(RingSort, SolveDrawsEverySolution) {

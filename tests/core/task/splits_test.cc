@@ -130,7 +130,8 @@ TEST(DealProblems, TwoFilesWithOneClassAreRefused) {
 TEST(DealProblems, CountLimitsAFileAndTooFewIsAnError) {
   const auto task = SmallRing();
   std::string text;
-  for (const Problem& problem : task->MakeSplits({{"all", {.count = 5, .share = 1}}}, 1).at(0)) {
+  const auto five = task->MakeSplits({{"all", {.count = 5, .share = 1}}}, 1);
+  for (const Problem& problem : five.at(0)) {
     text += DumpJson(task->ToJson(problem)) + "\n";
   }
   const std::string path = WriteTestFile("five.jsonl", text);

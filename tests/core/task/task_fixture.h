@@ -34,7 +34,7 @@ std::string ErrorOf(Call call) {
 /// A file in a folder that no other test uses.
 inline std::string WriteTestFile(const std::string& name, const std::string& text) {
   const auto* info = testing::UnitTest::GetInstance()->current_test_info();
-  std::string folder = std::string("retort_") + info->test_suite_name() + "_" + info->name();
+  std::string folder = StrCat("retort_", info->test_suite_name(), "_", info->name());
   for (char& c : folder) c = c == '/' ? '_' : c;
   const std::string dir = JoinPath(testing::TempDir(), folder);
   RealEnv().CreateDirs(dir);

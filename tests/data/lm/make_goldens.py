@@ -38,8 +38,9 @@ def randomize(model):
             parameter.data = 0.2 * noise
 
 
-def logits_of(model):
-    model = model.float().eval()
+def logits_of(folder):
+    # Read back, because a cast of the whole model would round its rotary table too.
+    model = transformers.AutoModelForCausalLM.from_pretrained(folder, dtype=torch.float32).eval()
     with torch.no_grad():
         return [model(torch.tensor([ids])).logits[0].tolist() for ids in SEQUENCES]
 
@@ -50,12 +51,11 @@ def write_json(path, value):
 
 def write_model(name, model, dtype=torch.float32, **save_args):
     randomize(model)
-    model = model.to(dtype)
-    model.save_pretrained(OUT / name, **save_args)
+    model.to(dtype).save_pretrained(OUT / name, **save_args)
     write_json(OUT / f"{name}_logits.json",
                {"versions": VERSIONS, "sequences": SEQUENCES,
                 "logits": [[[round(x, 6) for x in row] for row in rows]
-                           for rows in logits_of(model)]})
+                           for rows in logits_of(OUT / name)]})
 
 
 def write_models():

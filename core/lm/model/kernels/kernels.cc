@@ -1,6 +1,8 @@
 #include "core/lm/model/kernels/kernels.h"
 
-#include "core/lm/model/decoder.h"
+#include <initializer_list>
+
+#include "core/lm/model/isa.h"
 #include "core/lm/model/kernels/select.h"
 
 namespace retort {
@@ -20,9 +22,7 @@ bool IsaSupported(Isa isa) {
   return true;
 }
 
-const char* IsaName(Isa isa) {
-  return isa == Isa::kAuto ? "auto" : KernelsFor(isa).name;
-}
+const char* IsaName(Isa isa) { return isa == Isa::kAuto ? "auto" : KernelsFor(isa).name; }
 
 const Kernels& KernelsFor(Isa isa) {
   switch (isa) {

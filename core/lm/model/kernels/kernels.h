@@ -56,6 +56,8 @@ struct Kernels {
   void (*silu_mul)(const float* gate, const float* up, int64_t n, float* y);
   /// y = a + b, elementwise; y may be either input.
   void (*add)(const float* a, const float* b, int64_t n, float* y);
+  /// The largest of n values, n at least 1.
+  float (*max)(const float* x, int64_t n);
   /// y = exp((x - shift) * factor); returns their sum. y may be x.
   float (*exp_sum)(const float* x, int64_t n, float shift, float factor, float* y);
 };

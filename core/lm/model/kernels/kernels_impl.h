@@ -204,7 +204,7 @@ float ExpSum(const float* x, int64_t n, float shift, float factor, float* y) {
   return sum.Sum();
 }
 
-inline float MaxOf(const float* x, int64_t n) {
+float MaxOf(const float* x, int64_t n) {
   Lanes best = Lanes::Broadcast(x[0]);
   int64_t i = 0;
   for (; i + kLanes <= n; i += kLanes) best = Max(best, Lanes::Load(x + i));
@@ -264,7 +264,7 @@ void Add(const float* a, const float* b, int64_t n, float* y) {
 }
 
 constexpr Kernels MakeKernels(const char* name) {
-  return {name, Gemm, RmsNorm, Rotary, Attention, SiluMul, Add, ExpSum};
+  return {name, Gemm, RmsNorm, Rotary, Attention, SiluMul, Add, MaxOf, ExpSum};
 }
 
 }  // namespace

@@ -53,45 +53,45 @@ struct Lanes {
 };
 
 template <typename Op>
-Lanes Map(const Lanes& a, const Lanes& b, Op op) {
+inline Lanes Map(const Lanes& a, const Lanes& b, Op op) {
   Lanes r;
   for (int i = 0; i < 16; ++i) r.lane[i] = op(a.lane[i], b.lane[i]);
   return r;
 }
-Lanes operator+(const Lanes& a, const Lanes& b) {
+inline Lanes operator+(const Lanes& a, const Lanes& b) {
   return Map(a, b, [](float x, float y) { return x + y; });
 }
-Lanes operator-(const Lanes& a, const Lanes& b) {
+inline Lanes operator-(const Lanes& a, const Lanes& b) {
   return Map(a, b, [](float x, float y) { return x - y; });
 }
-Lanes operator*(const Lanes& a, const Lanes& b) {
+inline Lanes operator*(const Lanes& a, const Lanes& b) {
   return Map(a, b, [](float x, float y) { return x * y; });
 }
-Lanes operator/(const Lanes& a, const Lanes& b) {
+inline Lanes operator/(const Lanes& a, const Lanes& b) {
   return Map(a, b, [](float x, float y) { return x / y; });
 }
 /// a > b ? a : b, as the vector instructions do it.
-Lanes Max(const Lanes& a, const Lanes& b) {
+inline Lanes Max(const Lanes& a, const Lanes& b) {
   return Map(a, b, [](float x, float y) { return x > y ? x : y; });
 }
-Lanes Min(const Lanes& a, const Lanes& b) {
+inline Lanes Min(const Lanes& a, const Lanes& b) {
   return Map(a, b, [](float x, float y) { return x < y ? x : y; });
 }
 /// a * b + c, rounded once.
-Lanes Fma(const Lanes& a, const Lanes& b, const Lanes& c) {
+inline Lanes Fma(const Lanes& a, const Lanes& b, const Lanes& c) {
   Lanes r;
   for (int i = 0; i < 16; ++i) r.lane[i] = std::fma(a.lane[i], b.lane[i], c.lane[i]);
   return r;
 }
 /// y * 2^n, where the low bits of `shifted` (1.5 * 2^23 + n) hold n.
-Lanes ScaleByPowerOfTwo(const Lanes& y, const Lanes& shifted) {
+inline Lanes ScaleByPowerOfTwo(const Lanes& y, const Lanes& shifted) {
   return Map(y, shifted, [](float value, float n) {
     return std::bit_cast<float>(std::bit_cast<uint32_t>(value) +
                                 (std::bit_cast<uint32_t>(n) << 23U));
   });
 }
 /// 0 in the lanes where x < bound, otherwise y.
-Lanes ZeroWhereLess(const Lanes& y, const Lanes& x, const Lanes& bound) {
+inline Lanes ZeroWhereLess(const Lanes& y, const Lanes& x, const Lanes& bound) {
   Lanes r;
   for (int i = 0; i < 16; ++i) r.lane[i] = x.lane[i] < bound.lane[i] ? 0.0F : y.lane[i];
   return r;

@@ -1,7 +1,7 @@
 // Which table of kernels runs: by name of the instruction set, or the best this processor has.
 #pragma once
 
-#include "core/lm/model/decoder.h"
+#include "core/lm/model/isa.h"
 #include "core/lm/model/kernels/kernels.h"
 
 namespace retort {

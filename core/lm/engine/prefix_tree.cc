@@ -1,0 +1,106 @@
+#include "core/lm/engine/prefix_tree.h"
+
+#include <algorithm>
+#include <limits>
+
+#include "core/base/error.h"
+
+namespace retort {
+
+PrefixTree::PrefixTree(int64_t slots) {
+  RETORT_CHECK(slots >= 1 && slots <= std::numeric_limits<int32_t>::max(), slots, " slots");
+  nodes_.resize(static_cast<size_t>(slots));
+  free_.reserve(nodes_.size());
+  for (int64_t slot = slots - 1; slot >= 0; --slot) free_.push_back(static_cast<int32_t>(slot));
+}
+
+PrefixTree::Lease PrefixTree::OpenShared() const {
+  return {.root = static_cast<uint32_t>(nodes_.size()), .slots = {}};
+}
+
+PrefixTree::Lease PrefixTree::OpenPrivate() {
+  // Numbers come round after two billion leases, long after the first of them has been released.
+  const auto roots = std::numeric_limits<uint32_t>::max() - static_cast<uint32_t>(nodes_.size());
+  private_roots_ = private_roots_ % roots + 1;
+  return {.root = static_cast<uint32_t>(nodes_.size()) + private_roots_, .slots = {}};
+}
+
+int32_t PrefixTree::Find(const Lease& lease, int32_t id) const {
+  const auto found = children_.find(Key(lease.node(), id));
+  return found == children_.end() ? -1 : found->second;
+}
+
+bool PrefixTree::Extend(Lease& lease, int32_t id, bool* shared) {
+  const uint32_t parent = lease.node();
+  int32_t slot = Find(lease, id);
+  *shared = slot >= 0;
+  if (!*shared) {
+    if (free_.empty() && !EvictOne()) return false;
+    slot = free_.back();
+    free_.pop_back();
+    nodes_[static_cast<size_t>(slot)] = {
+        .parent = parent, .id = id, .children = 0, .holds = 0, .stamp = 0};
+    children_.emplace(Key(parent, id), slot);
+    if (!IsRoot(parent)) ++nodes_[parent].children;
+  }
+  Hold(static_cast<uint32_t>(slot));
+  if (!IsRoot(parent)) Unhold(parent);  // the lease's own hold; the child holds it from now on
+  lease.slots.push_back(slot);
+  return true;
+}
+
+void PrefixTree::Release(Lease& lease, bool keep) {
+  uint32_t node = lease.node();
+  lease.slots.clear();
+  if (IsRoot(node)) return;
+  nodes_[node].stamp = ++clock_;
+  Unhold(node);
+  while (!keep && !IsRoot(node) && nodes_[node].holds == 0 && nodes_[node].children == 0) {
+    const uint32_t parent = nodes_[node].parent;
+    Remove(node);
+    node = parent;
+  }
+}
+
+/// One more holder; the first one makes the node a holder of its parent.
+void PrefixTree::Hold(uint32_t node) {
+  while (!IsRoot(node)) {
+    Node& n = nodes_[node];
+    if (++n.holds > 1) return;
+    ++held_;
+    if (n.children == 0) unused_leaves_.erase({n.stamp, node});
+    node = n.parent;
+  }
+}
+
+void PrefixTree::Unhold(uint32_t node) {
+  while (!IsRoot(node)) {
+    Node& n = nodes_[node];
+    if (--n.holds > 0) return;
+    --held_;
+    if (n.children == 0) unused_leaves_.insert({n.stamp, node});
+    node = n.parent;
+  }
+}
+
+/// Frees an unheld leaf; its parent may become one.
+void PrefixTree::Remove(uint32_t node) {
+  const Node n = nodes_[node];
+  unused_leaves_.erase({n.stamp, node});
+  children_.erase(Key(n.parent, n.id));
+  free_.push_back(static_cast<int32_t>(node));
+  if (IsRoot(n.parent)) return;
+  Node& parent = nodes_[n.parent];
+  const bool unused = --parent.children == 0 && parent.holds == 0;
+  parent.stamp = std::max(parent.stamp, n.stamp);
+  if (unused) unused_leaves_.insert({parent.stamp, n.parent});
+}
+
+bool PrefixTree::EvictOne() {
+  if (unused_leaves_.empty()) return false;
+  Remove(unused_leaves_.begin()->second);
+  ++evicted_;
+  return true;
+}
+
+}  // namespace retort

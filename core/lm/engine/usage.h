@@ -1,0 +1,34 @@
+// What the rows of one call cost, counted by content alone: a token counts where an earlier row of
+// the same call does not start with the same tokens. So the counts, and traces that hold them, are
+// the same whatever else was in the batch and whatever the prefix tree remembered.
+#pragma once
+
+#include <cstdint>
+#include <span>
+#include <unordered_map>
+
+#include "core/lm/engine/engine.h"
+
+namespace retort {
+
+class UsageLedger {
+ public:
+  explicit UsageLedger(const ModelConfig& config);
+
+  /// Counts one row that ran the model over `prompt` and then `fed` (a completion without its last
+  /// token, whose logits nobody reads), into prefill_computed, prefill_shared and flops.
+  void Count(std::span<const int32_t> prompt, std::span<const int32_t> fed, Usage* usage);
+
+  /// Tokens that counted so far.
+  int64_t unique_tokens() const { return static_cast<int64_t>(children_.size()); }
+
+ private:
+  /// True where `id` after node `*node` is new; moves to it.
+  bool Step(int32_t id, uint32_t* node);
+
+  double flops_at_zero_;                             // of a token with nothing to attend to
+  double flops_per_token_;                           // for each token attended to
+  std::unordered_map<uint64_t, uint32_t> children_;  // (node, id) -> node
+};
+
+}  // namespace retort

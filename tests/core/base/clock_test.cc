@@ -1,0 +1,40 @@
+#include "core/base/clock.h"
+
+#include <gtest/gtest.h>
+
+#include <vector>
+
+namespace retort {
+namespace {
+
+TEST(Clock, TimeGoesOn) {
+  const double wall = MonotonicSeconds();
+  const double cpu = ProcessCpuSeconds();
+  volatile uint64_t work = 0;
+  while (ProcessCpuSeconds() < cpu + 0.005) work = work + 1;
+  EXPECT_GT(MonotonicSeconds(), wall);
+}
+
+TEST(Clock, UtcHasTheFixedForm) {
+  const std::string now = UtcNow();
+  ASSERT_EQ(now.size(), 20);
+  EXPECT_EQ(now.substr(0, 2), "20");
+  EXPECT_EQ(now[10], 'T');
+  EXPECT_EQ(now[19], 'Z');
+}
+
+TEST(Clock, MachineHasNames) {
+  EXPECT_FALSE(HostName().empty());
+  EXPECT_FALSE(ProcessorName().empty());
+}
+
+TEST(Clock, PeakMemoryCoversWhatWasTouched) {
+  const uint64_t before = PeakResidentBytes();
+  EXPECT_GT(before, uint64_t{1} << 20);
+  const std::vector<char> block(size_t{64} << 20, 'x');
+  EXPECT_GE(PeakResidentBytes(), uint64_t{64} << 20);
+  EXPECT_EQ(block.back(), 'x');
+}
+
+}  // namespace
+}  // namespace retort
