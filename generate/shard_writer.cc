@@ -41,7 +41,7 @@ void ShardWriter::Verify() {
   const bool same_ids = std::ranges::equal(
       shard.trees, ids_, {},
       [](const TraceTree& tree) -> const std::string& { return tree.problem_id; });
-  if (!same_ids || !(shard.provenance == folder_.provenance)) {
+  if (!same_ids || shard.provenance.stage_key != folder_.provenance.stage_key) {
     throw Error(ExitCode::kData,
                 StrCat("generate: ", path_, " holds other problems or settings than ", folder_.dir,
                        "/plan.json - remove the stage folder"));

@@ -88,7 +88,6 @@ void WriteFolder(Env& env, const std::string& dir, const TrainSnapshot& snapshot
 void SaveCheckpointFolder(Env& env, const std::string& dir, const TrainSnapshot& snapshot) {
   CheckFinite(snapshot.model, snapshot.step);
   CheckFinite(snapshot.optimizer, snapshot.step);
-  env.CreateDirs(dir);
   try {
     WriteFolder(env, dir, snapshot);
   } catch (const Error& error) {
@@ -104,11 +103,16 @@ TrainSnapshot LoadCheckpointFolder(const Env& env, const std::string& dir, int64
   const Json state = ParseJson(env.ReadFile(state_path), state_path);
   if (!state.is_object() || !state.contains("sha256") || Sealed(state) != state ||
       state.value("version", 0) != 1 || state.value("step", int64_t{-1}) != step) {
-    throw Error(ExitCode::kData, state_path + ": content does not agree with its own SHA-256");
+    throw Error(ExitCode::kData,
+                state_path +
+                    ": content does not agree with its own SHA-256 - remove that folder to "
+                    "go on from an older checkpoint");
   }
   for (const auto& [name, sha256] : state.at("files").items()) {
     if (Sha256OfFile(env, JoinPath(path, name)) != sha256.get<std::string>()) {
-      throw Error(ExitCode::kData, JoinPath(path, name) + ": SHA-256 differs from state.json");
+      throw Error(ExitCode::kData, JoinPath(path, name) +
+                                       ": SHA-256 differs from state.json - remove that folder to "
+                                       "go on from an older checkpoint");
     }
   }
   return {.step = step,

@@ -65,7 +65,7 @@ class Trainer {
   void CountWork(const std::vector<const Example*>& batch);
   void Update(double lr);
   void SkipStep(const std::vector<const Example*>& batch);
-  void LogScalars(double lr);
+  void LogScalars(double lr, const BatchLoss& loss);
   void EvaluateIfDue();
   void CheckpointIfDue();
   void Save();
@@ -91,7 +91,6 @@ class Trainer {
   AdamW optimizer_;
   TrainProgress progress_;
   std::unique_ptr<TensorBoardWriter> tensorboard_;
-  int64_t saved_step_ = -1;
   bool new_best_ = false;
   int64_t tokens_at_start_ = 0;
   double step_seconds_at_start_ = 0;
@@ -121,6 +120,10 @@ Trainer::Trainer(const TrainConfig& config, const TrainInputs& inputs, const Sta
 
 void Trainer::Run() {
   Resume();
+  LogInfo(StrCat("train ", context_.name, ": ", WithCommas(config_.model.ParameterCount()),
+                 " parameters, ", WithCommas(std::ssize(inputs_.dataset.examples)), " examples, ",
+                 WithCommas(config_.steps), " steps of ", config_.batch_size, ", ", pool_.threads(),
+                 " threads"));
   Progress line({.label = "train " + context_.name,
                  .unit = "steps",
                  .total = config_.steps,
@@ -157,7 +160,8 @@ std::string Trainer::WhyNot(const TrainSnapshot& snapshot) const {
     }
   }
   const auto progress = TrainProgress::FromJson(snapshot.state.at("progress"), "state.json");
-  if (progress.best_step >= 0 && progress.best_step != snapshot.step) {
+  const bool needs_best = config_.select == "best_dev" && progress.best_step >= 0;
+  if (needs_best && progress.best_step != snapshot.step) {
     // Throws, and so refuses this one too, when the best checkpoint is not whole.
     LoadCheckpointFolder(context_.env, checkpoints_dir_, progress.best_step);
   }
@@ -168,7 +172,6 @@ void Trainer::Restore(const TrainSnapshot& snapshot) {
   progress_ = TrainProgress::FromJson(snapshot.state.at("progress"), "state.json");
   CopyInto(snapshot.model, weights_);
   optimizer_.LoadState(snapshot.optimizer, progress_.optimizer_step);
-  saved_step_ = progress_.step;
 }
 
 std::vector<const Example*> Trainer::NextBatch() const {
@@ -210,7 +213,7 @@ void Trainer::TrainStep() {
   }
   ++progress_.step;
   progress_.step_seconds += MonotonicSeconds() - start;
-  LogScalars(lr);
+  LogScalars(lr, loss);
 }
 
 void Trainer::Update(double lr) {
@@ -238,11 +241,15 @@ void Trainer::SkipStep(const std::vector<const Example*>& batch) {
                                       "or look at these examples"));
 }
 
-void Trainer::LogScalars(double lr) {
+void Trainer::LogScalars(double lr, const BatchLoss& loss) {
   if (!tensorboard_) return;
   tensorboard_->Scalar("train/loss", progress_.last_loss, progress_.step);
   tensorboard_->Scalar("train/grad_norm", progress_.last_grad_norm, progress_.step);
   tensorboard_->Scalar("train/lr", lr, progress_.step);
+  tensorboard_->Scalar(
+      "train/token_accuracy",
+      static_cast<double>(loss.correct_tokens) / static_cast<double>(loss.supervised_tokens),
+      progress_.step);
 }
 
 void Trainer::EvaluateIfDue() {
@@ -292,7 +299,6 @@ void Trainer::Save() {
   SaveCheckpointFolder(context_.env, checkpoints_dir_, snapshot);
   const int64_t best = config_.select == "best_dev" ? progress_.best_step : -1;
   PruneCheckpoints(context_.env, checkpoints_dir_, config_.keep_checkpoints, best);
-  saved_step_ = progress_.step;
   last_save_seconds_ = MonotonicSeconds();
 }
 

@@ -52,6 +52,7 @@ struct Found {
   std::string path;
 
   void Report(const std::string& expected, const std::string& advice = "") const {
+    if (node.refused) return;
     impl.Report(node.origin, path,
                 StrCat("expected ", expected, ", got ", DescribeConfigValue(node), advice));
   }
@@ -76,7 +77,8 @@ std::optional<double> ReadFloat(const Found& found, const FloatRange& range) {
   const std::optional<double> value =
       found.IsPlain() ? ParseConfigFloat(found.node.text) : std::nullopt;
   if (value && Contains(range, *value)) return value;
-  found.Report(Expected(range), found.QuoteAdvice());
+  const bool too_wide = !value && found.IsPlain() && IsConfigNumber(found.node.text);
+  found.Report(Expected(range), too_wide ? " (beyond a 64-bit float)" : found.QuoteAdvice());
   return std::nullopt;
 }
 

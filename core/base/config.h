@@ -6,6 +6,9 @@
 // duplicate keys, anchors, aliases, tags, NUL, depth over 64, files over 1 MiB, wrong types and
 // anything but the strict number grammar ([-+]digits, underscores between digits, decimal or
 // exponent form for numbers; never 010, 0x1F, or a quoted number). Single-threaded.
+//
+// Overrides merge mappings key by key and replace everything else. In a mapping whose `name` (the
+// plug-in it selects) was found wrong, other keys are not judged: nobody read them.
 #pragma once
 
 #include <cstdint>

@@ -34,9 +34,10 @@ struct ConfigSlot {
 struct ConfigSection::Node {
   enum class Kind { kAbsent, kNull, kScalar, kSequence, kMapping };
   Kind kind = Kind::kAbsent;
-  ConfigOrigin origin;  // of the key for a mapping's member, of the value otherwise
-  std::string text;     // kScalar
-  bool quoted = false;  // kScalar
+  ConfigOrigin origin;   // of the key for a mapping's member, of the value otherwise
+  std::string text;      // kScalar
+  bool quoted = false;   // kScalar
+  bool refused = false;  // stands in for an alias: already reported, whatever a reader expects
   std::vector<std::unique_ptr<Node>> items;                            // kSequence
   std::vector<std::pair<std::string, std::unique_ptr<Node>>> members;  // kMapping, in file order
 
@@ -77,6 +78,8 @@ void ApplyConfigOverride(int index, ConfigDocument::Impl* impl);
 /// Strict number grammar of config.h; nullopt when `text` is not one, or out of the type's range.
 std::optional<int64_t> ParseConfigInt(std::string_view text);
 std::optional<double> ParseConfigFloat(std::string_view text);
+/// Whether `text` follows that grammar, whatever its magnitude.
+bool IsConfigNumber(std::string_view text);
 /// Whether an unquoted `text` would be read as a number, a bool or nothing instead of a string.
 bool LooksTyped(std::string_view text);
 /// "12", "\"1e-4x\"", "a list", "nothing": what was found, for messages.

@@ -18,9 +18,10 @@ using Kind = Node::Kind;
 constexpr size_t kMaxBytes = size_t{1} << 20;
 constexpr size_t kMaxDepth = 64;
 constexpr int kMaxNodes = 10000;
+constexpr std::string_view kByteOrderMark = "\xef\xbb\xbf";
 
-// Thrown through yaml-cpp to leave a document that is too deep or too big.
-struct LimitReached {
+// Thrown to give a document up: too deep, too big, not text, an open quote.
+struct Refusal {
   ConfigOrigin origin;
   std::string why;
 };
@@ -28,8 +29,9 @@ struct LimitReached {
 // Builds nodes from yaml-cpp's events: its own Node drops duplicate keys and positions.
 class TreeBuilder final : public YAML::EventHandler {
  public:
-  TreeBuilder(ConfigDocument::Impl& impl, int override_index, std::string path)
-      : impl_(impl), override_index_(override_index), root_path_(std::move(path)) {}
+  TreeBuilder(ConfigDocument::Impl& impl, const std::string& text, int override_index,
+              const std::string& path)
+      : impl_(impl), text_(text), override_index_(override_index), root_path_(path) {}
 
   std::unique_ptr<Node> TakeRoot() { return std::move(root_); }
 
@@ -44,7 +46,10 @@ class TreeBuilder final : public YAML::EventHandler {
 
   void OnAlias(const YAML::Mark& mark, YAML::anchor_t) override {
     impl_.Report(OriginAt(mark), Path(), "aliases (*name) are not allowed - write the value out");
-    OnNull(mark, 0);
+    auto node = NewNode(mark, "?");
+    node->kind = Kind::kNull;
+    node->refused = true;
+    Add(std::move(node));
   }
 
   void OnScalar(const YAML::Mark& mark, const std::string& tag, YAML::anchor_t,
@@ -53,6 +58,7 @@ class TreeBuilder final : public YAML::EventHandler {
     node->kind = Kind::kScalar;
     node->text = value;
     node->quoted = tag == "!";
+    if (node->quoted && !QuoteEnds(mark)) throw Refusal{node->origin, "the quote is never closed"};
     if (value.find('\0') != std::string::npos) {
       impl_.Report(node->origin, Path(), "the NUL character is not allowed");
     }
@@ -91,7 +97,7 @@ class TreeBuilder final : public YAML::EventHandler {
   std::unique_ptr<Node> NewNode(const YAML::Mark& mark, const std::string& tag) {
     const ConfigOrigin origin = OriginAt(mark);
     if (++count_ > kMaxNodes) {
-      throw LimitReached{origin, StrCat("more than ", WithCommas(kMaxNodes), " values")};
+      throw Refusal{origin, StrCat("more than ", WithCommas(kMaxNodes), " values")};
     }
     if (tag != "?" && tag != "!") {
       impl_.Report(origin, Path(), StrCat("tags (", tag, ") are not allowed"));
@@ -105,7 +111,7 @@ class TreeBuilder final : public YAML::EventHandler {
     auto node = NewNode(mark, tag);
     node->kind = kind;
     if (open_.size() >= kMaxDepth) {
-      throw LimitReached{node->origin, StrCat("nested deeper than ", kMaxDepth, " levels")};
+      throw Refusal{node->origin, StrCat("nested deeper than ", kMaxDepth, " levels")};
     }
     open_.push_back({.node = std::move(node), .key = nullptr});
   }
@@ -149,6 +155,22 @@ class TreeBuilder final : public YAML::EventHandler {
     frame.node->members.emplace_back(key->text, std::move(value));
   }
 
+  // yaml-cpp takes the end of the file for the end of a quoted text.
+  bool QuoteEnds(const YAML::Mark& mark) const {
+    size_t at = static_cast<size_t>(mark.pos) + (text_.starts_with(kByteOrderMark) ? 3 : 0);
+    if (at >= text_.size() || (text_[at] != '"' && text_[at] != '\'')) return true;  // | or >
+    const char quote = text_[at++];
+    for (; at < text_.size(); ++at) {
+      const bool escaped = quote == '"' ? text_[at] == '\\' : text_.substr(at, 2) == "''";
+      if (escaped) {
+        ++at;
+      } else if (text_[at] == quote) {
+        return true;
+      }
+    }
+    return false;
+  }
+
   // Path of the value that is being read.
   std::string Path() const {
     std::string path = root_path_;
@@ -163,8 +185,9 @@ class TreeBuilder final : public YAML::EventHandler {
   }
 
   ConfigDocument::Impl& impl_;
+  std::string_view text_;
   int override_index_;
-  std::string root_path_;
+  const std::string& root_path_;
   int count_ = 0;
   std::vector<Frame> open_;
   std::unique_ptr<Node> root_;
@@ -205,21 +228,29 @@ size_t FindInvalidUtf8(std::string_view text) {
   return std::string_view::npos;
 }
 
+// The reader's own message for a tab is about what it makes of the rest of the line.
+std::string TabAdvice(const std::string& text, int line_index) {
+  const std::vector<std::string> lines = Split(text, '\n');
+  if (line_index < 0 || static_cast<size_t>(line_index) >= lines.size()) return "";
+  const std::string& line = lines[static_cast<size_t>(line_index)];
+  const std::string indentation = line.substr(0, line.find_first_not_of(" \t"));
+  return indentation.find('\t') == std::string::npos ? "" : " (indent with spaces, not tabs)";
+}
+
 void RejectBytes(const std::string& text) {
   if (text.size() > kMaxBytes) {
-    throw LimitReached{{.line = 0},
-                       StrCat("the file has ", WithCommas(static_cast<int64_t>(text.size())),
-                              " bytes, at most 1 MiB is read")};
+    throw Refusal{{.line = 0},
+                  StrCat("the file has ", WithCommas(static_cast<int64_t>(text.size())),
+                         " bytes, at most 1 MiB is read")};
   }
   if (const size_t at = text.find('\0'); at != std::string::npos) {
-    throw LimitReached{OriginOfByte(text, at), "the NUL character is not allowed"};
+    throw Refusal{OriginOfByte(text, at), "the NUL character is not allowed"};
   }
   if (const size_t at = FindInvalidUtf8(text); at != std::string::npos) {
-    throw LimitReached{OriginOfByte(text, at), "the text is not valid UTF-8"};
+    throw Refusal{OriginOfByte(text, at), "the text is not valid UTF-8"};
   }
 }
 
-// yaml-cpp reads a byte-order mark; with another encoding than UTF-8 the bytes above would differ.
 std::unique_ptr<Node> ParseDocument(const std::string& text, TreeBuilder* builder) {
   std::istringstream stream(text);
   YAML::Parser parser(stream);
@@ -227,8 +258,8 @@ std::unique_ptr<Node> ParseDocument(const std::string& text, TreeBuilder* builde
   std::unique_ptr<Node> root = builder->TakeRoot();
   if (parser.HandleNextDocument(*builder)) {
     const std::unique_ptr<Node> second = builder->TakeRoot();
-    throw LimitReached{second ? second->origin : ConfigOrigin{},
-                       "a second document (---) is not allowed"};
+    throw Refusal{second ? second->origin : ConfigOrigin{},
+                  "a second document (---) is not allowed"};
   }
   return root;
 }
@@ -236,7 +267,7 @@ std::unique_ptr<Node> ParseDocument(const std::string& text, TreeBuilder* builde
 // The node that `text` holds, or null after reporting why it cannot be read.
 std::unique_ptr<Node> ParseTree(const std::string& text, int override_index,
                                 const std::string& path, ConfigDocument::Impl* impl) {
-  TreeBuilder builder(*impl, override_index, path);
+  TreeBuilder builder(*impl, text, override_index, path);
   const auto refuse = [&](ConfigOrigin origin, const std::string& why) {
     if (override_index >= 0) origin = {.override_index = override_index};
     impl->Report(origin, path, why);
@@ -250,10 +281,11 @@ std::unique_ptr<Node> ParseTree(const std::string& text, int override_index,
     root->kind = Kind::kNull;
     root->origin = {.override_index = override_index};
     return root;
-  } catch (const LimitReached& limit) {
-    refuse(limit.origin, limit.why);
+  } catch (const Refusal& refusal) {
+    refuse(refusal.origin, refusal.why);
   } catch (const YAML::Exception& e) {
-    refuse({.line = e.mark.line + 1, .column = e.mark.column + 1}, StrCat("broken YAML - ", e.msg));
+    refuse({.line = e.mark.line + 1, .column = e.mark.column + 1},
+           StrCat("broken YAML - ", e.msg, TabAdvice(text, e.mark.line)));
   }
   return nullptr;
 }
@@ -292,8 +324,8 @@ std::unique_ptr<Node>* Step(Node* node, const std::string& key, const std::strin
   }
   if (node->kind == Kind::kScalar) {
     impl->Report(origin, path,
-                 StrCat("\"", key, "\" is asked of ", DescribeConfigValue(*node),
-                        ", which is not a mapping"));
+                 StrCat("cannot set \"", key, "\" inside ", DescribeConfigValue(*node),
+                        ": it is not a mapping"));
     return nullptr;
   }
   node->kind = Kind::kMapping;

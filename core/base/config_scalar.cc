@@ -87,11 +87,13 @@ std::optional<double> ParseConfigFloat(std::string_view text) {
   return FromPlain<double>(number->text);
 }
 
+bool IsConfigNumber(std::string_view text) { return ToPlainNumber(text).has_value(); }
+
 bool LooksTyped(std::string_view text) {
   for (const std::string_view word : {"", "~", "null", "true", "false", ".inf", "-.inf", ".nan"}) {
     if (text == word) return true;
   }
-  return ToPlainNumber(text).has_value();
+  return IsConfigNumber(text);
 }
 
 std::string DescribeConfigValue(const ConfigSection::Node& node) {

@@ -3,10 +3,12 @@
 #include <hdf5.h>
 
 #include <algorithm>
+#include <cstring>
 #include <set>
 #include <utility>
 
 #include "core/base/error.h"
+#include "core/trace/lookup3.h"
 
 namespace retort {
 namespace {
@@ -126,6 +128,18 @@ Handle FixedText(size_t bytes) {
   return set ? std::move(type) : Handle();
 }
 
+/// H5Fget_file_image clears the superblock's status flags without renewing its checksum (1.10.8),
+/// so that no library opens the image. False if this is no superblock of version 3 (HDF5 file
+/// format specification 3.0, section II.A: 44 bytes, then their lookup3).
+bool RenewSuperblockChecksum(std::string* bytes) {
+  constexpr size_t kCheckedBytes = 44;
+  constexpr size_t kVersionByte = 8;
+  if (bytes->size() < kCheckedBytes + sizeof(uint32_t) || (*bytes)[kVersionByte] != 3) return false;
+  const uint32_t checksum = Lookup3(std::string_view(*bytes).substr(0, kCheckedBytes));
+  std::memcpy(bytes->data() + kCheckedBytes, &checksum, sizeof(checksum));
+  return true;
+}
+
 }  // namespace
 
 void FileLabel::ThrowDamaged(const std::string& why) const {
@@ -224,6 +238,7 @@ std::string Hdf5Writer::Finish() {
   std::string bytes(static_cast<size_t>(size), '\0');
   impl_->Expect(H5Fget_file_image(file, bytes.data(), bytes.size()) == size, "image");
   impl_->Expect(impl_->file.Close(), "close");
+  impl_->Expect(RenewSuperblockChecksum(&bytes), "superblock");
   return bytes;
 }
 

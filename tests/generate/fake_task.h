@@ -59,8 +59,13 @@ class WordSteps final : public StepRule {
   }
 };
 
+/// What FakeTask::HeuristicPlay does.
+enum class Heuristic { kNone, kFirstTwoZero };
+
 class FakeTask final : public Task {
  public:
+  explicit FakeTask(Heuristic heuristic = Heuristic::kNone) : heuristic_(heuristic) {}
+
   std::string Name() const override { return "digits"; }
   std::string Identity() const override { return "digits-1"; }
   TaskFacts Facts() const override { return {}; }
@@ -90,9 +95,9 @@ class FakeTask final : public Task {
   std::optional<std::string> RandomPlay(const Question&, Rng& rng) const override {
     return Text({Digit(rng), Digit(rng), Digit(rng)});
   }
-  /// This task has no heuristic.
-  std::optional<std::string> HeuristicPlay(const Question&, Rng&) const override {
-    return std::nullopt;
+  std::optional<std::string> HeuristicPlay(const Question&, Rng& rng) const override {
+    if (heuristic_ == Heuristic::kNone) return std::nullopt;
+    return Text({0, 0, Digit(rng)});
   }
   std::optional<std::string> Solve(const Question& question, Rng& rng) const override {
     const int a = Digit(rng);
@@ -116,6 +121,7 @@ class FakeTask final : public Task {
     return text;
   }
 
+  Heuristic heuristic_;
   DigitVerifier verifier_;
   WordSteps steps_;
 };

@@ -17,11 +17,11 @@
 
 namespace retort::testing {
 
-/// Ring sorting of five tiles: teacher from scratch, search, filter, student, verdict in seconds.
+/// Ring sorting of seven tiles: teacher from scratch, search, filter, student, verdict in seconds.
 inline const char* kTinyExperiment = R"(name: tiny
 seed: 3
 threads: 2
-task: {name: ring_sort, size: 5, distance: 4}
+task: {name: ring_sort, size: 7, distance: 6}
 problems:
   gold: {count: 12, share: 0.5, traces: 2}
   search: {count: 0, share: 0.2}

@@ -24,7 +24,7 @@ struct SmallRun {
   std::unique_ptr<Task> task;
   std::unique_ptr<Tokenizer> tokenizer;
   Dataset dataset;
-  std::vector<Problem> dev;
+  std::vector<Problem> gold, dev;
 
   SmallRun() {
     const auto document =
@@ -35,6 +35,7 @@ struct SmallRun {
     const auto splits = task->MakeSplits({{.name = "gold", .config = {.count = 8, .share = 0.6}},
                                           {.name = "dev", .config = {.count = 4, .share = 0.4}}},
                                          1);
+    gold = splits[0];
     dev = splits[1];
     dataset.view = "completion";
     dataset.tokenizer_sha256 = tokenizer->Sha256();
@@ -133,6 +134,22 @@ TEST(TrainStage, LossFalls) {
             0.9 * curve.front().at("train_loss").get<double>());
 }
 
+TEST(TrainStage, MemorizedProblemsAreSolvedToTheLastStep) {
+  SmallRun run;
+  TrainConfig config = run.Config();
+  config.model.hidden_size = 32;
+  config.steps = 150;
+  config.batch_size = 16;
+  config.eval_every = config.checkpoint_every = 150;
+  config.optimizer.weight_decay = 0;
+  run.dev = run.gold;
+  const std::string dir = TestFolder("run");
+  run.Train(config, dir, 2);
+  const Json last = ReadStageManifest(RealEnv(), dir)->content.at("curve").back();
+  EXPECT_EQ(last.at("accuracy"), 1.0);
+  EXPECT_EQ(last.at("steps_before_error"), 3.0);
+}
+
 TEST(TrainStage, ThreadsDoNotChangeTheResult) {
   const SmallRun run;
   const std::string one = TestFolder("one");
@@ -213,6 +230,35 @@ INSTANTIATE_TEST_SUITE_P(Points, TrainStageKill,
                            for (char& c : name) c = c == '.' ? '_' : c;
                            return name;
                          });
+
+int64_t Count(const std::string& text, const std::string& word) {
+  int64_t count = 0;
+  for (size_t at = text.find(word); at != std::string::npos; at = text.find(word, at + 1)) ++count;
+  return count;
+}
+
+TEST(TrainStage, ARerunRepeatsOnlyStepsAfterTheNewestCheckpoint) {
+  GTEST_FLAG_SET(death_test_style, "threadsafe");
+  const SmallRun run;
+  for (const char* select : {"best_dev", "last"}) {
+    TrainConfig config = run.Config();
+    config.select = select;
+    const std::string dir = TestFolder(select);
+    EXPECT_EXIT(
+        {
+          setenv("RETORT_CRASH_AT", "train.after_step:11", 1);
+          run.Train(config, dir);
+        },
+        testing::KilledBySignal(SIGKILL), "");
+    const std::string tb = JoinPath(dir, "tb");
+    RealEnv().RemoveTree(tb);
+    const int64_t newest = ListCheckpoints(RealEnv(), JoinPath(dir, "checkpoints")).back();
+    EXPECT_GE(newest, 9) << select;
+    run.Train(config, dir);
+    const std::string events = RealEnv().ReadFile(JoinPath(tb, RealEnv().List(tb).at(0)));
+    EXPECT_EQ(Count(events, "train/loss"), kSteps - newest) << select;
+  }
+}
 
 TEST(TrainStage, ADamagedNewestCheckpointCostsStepsButNotBytes) {
   const SmallRun run;

@@ -145,10 +145,13 @@ class Reader {
       Fail(StrCat("tensor ", entry->name, " lies at bytes ", entry->begin, "..", entry->end, " of ",
                   data_.size()));
     }
-    uint64_t wanted = c10::elementSize(entry->type);
+    // `extent` ignores zeros, because strides do.
+    uint64_t wanted = c10::elementSize(entry->type), extent = wanted;
     for (const Json& json : shape) {
       const auto size = json.get<uint64_t>();
-      if (size > uint64_t{1} << 62 || __builtin_mul_overflow(wanted, size, &wanted)) {
+      wanted *= size;
+      if (__builtin_mul_overflow(extent, std::max(size, uint64_t{1}), &extent) ||
+          extent > uint64_t{1} << 62) {
         Fail(StrCat("the shape of tensor ", entry->name, " is too large for any file"));
       }
       entry->shape.push_back(static_cast<int64_t>(size));

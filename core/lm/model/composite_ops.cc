@@ -1,4 +1,5 @@
 #include <ATen/ATen.h>
+#include <c10/core/InferenceMode.h>
 
 #include <algorithm>
 #include <cmath>
@@ -31,6 +32,8 @@ RowLayout MakeRowLayout(const std::vector<int64_t>& offsets, at::Device device) 
   }
   layout.ragged = offsets.back() != layout.sequences * layout.longest;
   if (!layout.ragged) return layout;
+  // Remembered across calls: a tensor made in InferenceMode could not serve a later backward.
+  const c10::InferenceMode normal_mode(false);
   std::vector<int64_t> index;
   index.reserve(static_cast<size_t>(offsets.back()));
   for (size_t s = 0; s + 1 < offsets.size(); ++s) {
@@ -115,6 +118,7 @@ struct RotaryTable {
 /// As `transformers` computes it: inverse frequencies, angles, cosines and sines in float32.
 RotaryTable MakeRotaryTable(const std::vector<int64_t>& positions, int64_t width, double theta,
                             at::Device device) {
+  const c10::InferenceMode normal_mode(false);  // as in MakeRowLayout
   const at::Tensor exponents =
       at::arange(0, width, 2, at::kLong).to(at::kFloat) / static_cast<double>(width);
   const at::Tensor frequencies = at::reciprocal(at::pow(theta, exponents));  // [K / 2]

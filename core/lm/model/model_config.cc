@@ -1,5 +1,6 @@
 #include "core/lm/model/model_config.h"
 
+#include <optional>
 #include <string>
 #include <vector>
 
@@ -13,19 +14,28 @@ constexpr int kMaxWidth = 1 << 20;
 constexpr int kMaxLayers = 1 << 12;
 constexpr int kMaxHeads = 1 << 12;
 
-/// What makes the numbers of a config contradict each other, "" if nothing does.
-std::string Contradiction(const ModelConfig& c) {
+/// What makes the values of a config contradict each other, and the key to name for it.
+struct Contradiction {
+  std::string key;
+  std::string why;
+};
+
+std::optional<Contradiction> FindContradiction(const ModelConfig& c) {
   if (c.num_attention_heads % c.num_key_value_heads != 0) {
-    return StrCat("num_attention_heads ", c.num_attention_heads,
-                  " is not a multiple of num_key_value_heads ", c.num_key_value_heads);
+    return Contradiction{
+        "num_key_value_heads",
+        StrCat("num_attention_heads ", c.num_attention_heads,
+               " is not a multiple of num_key_value_heads ", c.num_key_value_heads)};
   }
   if (c.head_dim % 2 != 0) {
-    return StrCat("head_dim ", c.head_dim, " is odd; rotary positions turn pairs");
+    return Contradiction{"head_dim",
+                         StrCat("head_dim ", c.head_dim, " is odd; rotary positions turn pairs")};
   }
   if (c.qk_norm && c.mlp_bias) {
-    return "qk_norm with mlp_bias has no Hugging Face model type to be saved as";
+    return Contradiction{"mlp_bias",
+                         "qk_norm with mlp_bias has no Hugging Face model type to be saved as"};
   }
-  return "";
+  return std::nullopt;
 }
 
 /// Reads one config.json; every getter names the file and the key it complains about.
@@ -170,9 +180,9 @@ ModelConfig ModelConfig::FromConfig(ConfigSection& section) {
   section.Bool("attention_bias", &c.attention_bias);
   section.Bool("mlp_bias", &c.mlp_bias);
   section.Bool("qk_norm", &c.qk_norm);
-  const bool in_range = c.num_key_value_heads > 0 && c.num_attention_heads > 0;
-  const std::string why = in_range ? Contradiction(c) : "";
-  if (!why.empty()) section.Fail(c.head_dim % 2 != 0 ? "head_dim" : "num_key_value_heads", why);
+  if (c.num_key_value_heads > 0) {
+    if (const auto found = FindContradiction(c)) section.Fail(found->key, found->why);
+  }
   return c;
 }
 
@@ -225,8 +235,7 @@ ModelConfig ModelConfig::FromHuggingFace(const Json& config, const std::string& 
   c.tie_word_embeddings = reader.BoolOr("tie_word_embeddings", false);
   c.attention_bias = reader.BoolOr("attention_bias", false);
   c.mlp_bias = reader.BoolOr("mlp_bias", false);
-  const std::string why = Contradiction(c);
-  if (!why.empty()) reader.Fail(why);
+  if (const auto found = FindContradiction(c)) reader.Fail(found->why);
   return c;
 }
 

@@ -217,6 +217,19 @@ TEST(Decoder, EveryParameterGetsAGradient) {
   }
 }
 
+TEST(Decoder, TheSameOpsTrainAfterInference) {
+  DecoderWeights weights = SmallWeights(SmallConfig());
+  const auto ops = MakeCompositeOps();
+  const TokenBatch batch = PackSequences({{1, 2, 3}, {4, 5}});
+  {
+    const c10::InferenceMode inference;
+    DecoderForward(weights, batch, *ops);
+  }
+  weights.embedding.weight.requires_grad_();
+  DecoderForward(weights, batch, *ops).sum().backward();
+  EXPECT_TRUE(weights.embedding.weight.grad().defined());
+}
+
 TEST(Decoder, RefusesIdsAndPositionsOutOfRange) {
   const DecoderWeights weights = SmallWeights(SmallConfig());
   const auto ops = MakeCompositeOps();

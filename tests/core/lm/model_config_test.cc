@@ -164,6 +164,8 @@ TEST(ModelConfig, ReportsContradictionsInAnExperimentFile) {
   EXPECT_NE(message("model: {num_attention_heads: 3, num_key_value_heads: 2}\n")
                 .find("not a multiple of num_key_value_heads 2"),
             std::string::npos);
+  EXPECT_NE(message("model: {qk_norm: true, mlp_bias: true}\n").find("model.mlp_bias"),
+            std::string::npos);
   EXPECT_NE(message("model: {head_dim: 33}\n").find("head_dim 33 is odd"), std::string::npos);
   EXPECT_NE(message("model: {hidden_sice: 64}\n").find("hidden_size"), std::string::npos);
 }

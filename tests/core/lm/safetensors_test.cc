@@ -112,6 +112,8 @@ TEST_F(SafetensorsTest, RefusesEntriesThatDoNotFit) {
                 "too large for any file");
   ExpectRefusal(FileOf(OneTensor("[9223372036854775809,0]", "[0,0]"), ""),
                 "too large for any file");
+  ExpectRefusal(FileOf(OneTensor("[0,4611686018427387904,4]", "[0,0]"), ""),
+                "too large for any file");
   ExpectRefusal(FileOf("{\"w\":7}", ""), "the entry of tensor w");
   ExpectRefusal(FileOf("{\"__metadata__\":{\"a\":1}}", ""), "__metadata__ a is not a string");
   ExpectRefusal(FileOf("{\"" + std::string(600, 'n') + "\":7}", ""), "more than 512 bytes");

@@ -108,6 +108,7 @@ def write_sentence_piece():
         sentencepiece.SentencePieceTrainer.train(
             sentence_iterator=corpus(), model_writer=model, vocab_size=340, model_type=kind,
             byte_fallback=True, normalization_rule_name="identity", pad_id=3,
+            remove_extra_whitespaces=False,  # as Llama has it
             hard_vocab_limit=False, num_threads=1, minloglevel=2, seed_sentencepiece_size=2000)
         folder = OUT / f"sentencepiece_{kind}"
         folder.mkdir(exist_ok=True)
