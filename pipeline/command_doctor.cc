@@ -55,7 +55,7 @@ std::string TryVerify(const Env& env, const std::string& path) {
 }
 
 int CheckRunFolder(Env& env, const ExperimentArguments& arguments, std::ostream& out) {
-  const Experiment experiment = LoadExperiment(env, arguments.config, arguments.overrides);
+  Experiment experiment = LoadExperiment(env, arguments.config, arguments.overrides);
   Runner runner(env, experiment, {.runs_dir = arguments.runs_dir, .command_line = {}});
   int problems = 0;
   try {

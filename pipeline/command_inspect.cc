@@ -149,8 +149,8 @@ int InspectCommand(Env& env, const InspectArguments& arguments, std::ostream& ou
   } else if (EndsWith(path, ".json")) {
     InspectJsonFile(env, arguments, out);
   } else if (EndsWith(path, ".yaml")) {
-    PrintPlan(env, LoadExperiment(env, path, {}),
-              {.config = path, .overrides = {}, .command_line = {}}, out);
+    Experiment experiment = LoadExperiment(env, path, {});
+    PrintPlan(env, experiment, {.config = path, .overrides = {}, .command_line = {}}, out);
   } else if (EndsWith(path, ".safetensors")) {
     for (const auto& [name, tensor] : ReadSafetensors(env, path)) {
       out << name << " " << tensor.dtype().name() << " [";

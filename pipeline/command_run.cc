@@ -59,7 +59,7 @@ void PrintReports(Env& env, Runner& runner, const Experiment& experiment, std::o
 
 int RunCommand(Env& env, const RunArguments& arguments, std::ostream& out) {
   const ExperimentArguments& common = arguments.experiment;
-  const Experiment experiment = LoadExperiment(env, common.config, common.overrides);
+  Experiment experiment = LoadExperiment(env, common.config, common.overrides);
   if (arguments.dry_run) {
     PrintPlan(env, experiment, common, out);
     return 0;

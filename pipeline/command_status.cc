@@ -9,7 +9,7 @@ namespace retort {
 
 int StatusCommand(Env& env, const StatusArguments& arguments, std::ostream& out) {
   const ExperimentArguments& common = arguments.experiment;
-  const Experiment experiment = LoadExperiment(env, common.config, common.overrides);
+  Experiment experiment = LoadExperiment(env, common.config, common.overrides);
   Runner runner(env, experiment, {.runs_dir = common.runs_dir, .command_line = {}});
   size_t width = 0;
   for (const StageNode& node : experiment.nodes) width = std::max(width, node.Id().size());

@@ -58,7 +58,7 @@ int ConfigCommand(Env& env, const ExperimentArguments& arguments, const std::str
 int DoctorCommand(Env& env, const ExperimentArguments& arguments, std::ostream& out);
 
 /// The resolved plan: stages, counts, estimates, the first rendered prompt with its token ids.
-void PrintPlan(Env& env, const Experiment& experiment, const ExperimentArguments& arguments,
+void PrintPlan(Env& env, Experiment& experiment, const ExperimentArguments& arguments,
                std::ostream& out);
 
 }  // namespace retort

@@ -34,8 +34,7 @@ std::string Human(double value) {
 
 class Planner {
  public:
-  Planner(Env& env, const Experiment& experiment, const ExperimentArguments& arguments,
-          std::ostream& out)
+  Planner(Env& env, Experiment& experiment, const ExperimentArguments& arguments, std::ostream& out)
       : env_(env),
         e_(experiment),
         runner_(env, experiment, {.runs_dir = arguments.runs_dir, .command_line = {}}),
@@ -117,14 +116,14 @@ class Planner {
   }
 
   Env& env_;
-  const Experiment& e_;
+  Experiment& e_;
   Runner runner_;
   std::ostream& out_;
 };
 
 }  // namespace
 
-void PrintPlan(Env& env, const Experiment& experiment, const ExperimentArguments& arguments,
+void PrintPlan(Env& env, Experiment& experiment, const ExperimentArguments& arguments,
                std::ostream& out) {
   if (experiment.splits.empty())
     throw Error(ExitCode::kConfig, "problems: the file names no split, nothing to plan");

@@ -87,7 +87,7 @@ const char* StageStateName(StageState state) {
   return "?";
 }
 
-Runner::Runner(Env& env, const Experiment& experiment, Options options)
+Runner::Runner(Env& env, Experiment& experiment, Options options)
     : env_(env),
       experiment_(experiment),
       options_(std::move(options)),
@@ -121,6 +121,9 @@ const Tokenizer& Runner::GetTokenizer() {
                            "checkpoint's folder"));
       }
       state_->tokenizer = MakeWordLevelTokenizer(words);
+    }
+    for (auto& [name, config] : experiment_.train) {
+      config.model.vocab_size = state_->tokenizer->VocabSize();
     }
   }
   return *state_->tokenizer;

@@ -34,8 +34,9 @@ class Runner {
     std::vector<std::string> command_line;  // for manifest.json
   };
 
-  /// Borrows `env` and `experiment`. Creates nothing yet.
-  Runner(Env& env, const Experiment& experiment, Options options);
+  /// Borrows `env` and `experiment`; fills in the vocabulary size of its models once the tokenizer
+  /// is known. Creates nothing yet.
+  Runner(Env& env, Experiment& experiment, Options options);
   ~Runner();
 
   const std::string& run_dir() const { return run_dir_; }
@@ -82,7 +83,7 @@ class Runner {
   StageFacts FactsOf(size_t node) const;
 
   Env& env_;
-  const Experiment& experiment_;
+  Experiment& experiment_;
   Options options_;
   std::string run_dir_;
   std::unique_ptr<State> state_;

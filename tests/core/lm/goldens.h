@@ -15,7 +15,7 @@
 namespace retort {
 
 inline std::string GoldenPath(const std::string& name) {
-  return std::string(RETORT_TEST_DATA) + "/lm/" + name;
+  return StrCat(RETORT_TEST_DATA, "/lm/", name);
 }
 
 inline Json GoldenJson(const std::string& name) {
@@ -24,7 +24,7 @@ inline Json GoldenJson(const std::string& name) {
 
 /// A fresh folder for one test.
 inline std::string FreshDir(const std::string& name) {
-  const std::string dir = testing::TempDir() + name + "_" + std::to_string(getpid());
+  const std::string dir = StrCat(testing::TempDir(), name, "_", getpid());
   RealEnv().RemoveTree(dir);
   RealEnv().CreateDirs(dir);
   return dir;
