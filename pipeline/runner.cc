@@ -315,12 +315,11 @@ void Runner::VerifyOutputs(const StageNode& node, const NodeStatus& status) cons
     VerifyCommitted(env_, JoinPath(status.dir, "dataset.h5"));
   } else if (node.kind == StageKind::kTrain) {
     const std::string model = JoinPath(status.dir, "model");
-    const std::string found = WeightsSha256(LoadCheckpoint(env_, model));
+    const std::string found = CheckpointSha256(env_, model);
     if (found != status.manifest->content.at("model_sha256").get<std::string>()) {
-      throw Error(
-          ExitCode::kData,
-          StrCat(model, "/model.safetensors: its weights are not those the stage wrote - remove ",
-                 status.dir, " and run the same command again"));
+      throw Error(ExitCode::kData,
+                  StrCat(model, ": the folder is not what the stage wrote - remove ", status.dir,
+                         " and run the same command again"));
     }
   }
 }

@@ -50,7 +50,7 @@ void Runner::RunGenerate(size_t index, const StageContext& context) {
     std::erase_if(problems, [&](const Problem& p) { return solved.count(p.question.id) != 0; });
   }
   TraceProvenance provenance{.stage_key = context.key,
-                             .config_sha256 = Sha256(DumpJson(experiment_.resolved.at("generate"))),
+                             .config_sha256 = Sha256(DumpJson(KeyFacts(index)->at("config"))),
                              .teacher_sha256 = "",
                              .tokenizer_sha256 = GetTokenizer().Sha256(),
                              .verifier = experiment_.task->GetVerifier().Identity()};

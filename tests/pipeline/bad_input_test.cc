@@ -96,12 +96,13 @@ TEST_F(BadInput, TeacherAndTokenizerThatDisagreeAreRefused) {
 }
 
 TEST_F(BadInput, BrokenProblemLineIsRefusedOrSkippedAsTheConfigSays) {
-  Write("problems.jsonl", "{\"tiles\":[2,1,3,4,5]}\n{\"tiles\":[1,1,3,4,5]}\n");
+  Write("problems.jsonl", "{\"tiles\":[2,1,3,4,5,6,7]}\n{\"tiles\":[1,1,3,4,5,6,7]}\n");
   const std::string file = "problems.search.file=" + Path("problems.jsonl");
-  const Result refused = RunTiny("run", {file, "--dry-run"});
+  const Result refused = RunTiny("run", {file, "problems.search.share=0", "--dry-run"});
   EXPECT_EQ(refused.code, 65);
   EXPECT_THAT(refused.err, HasSubstr("problems.jsonl:2"));
-  const Result skipped = RunTiny("run", {file, "problems.search.on_error=skip", "--dry-run"});
+  const Result skipped = RunTiny(
+      "run", {file, "problems.search.share=0", "problems.search.on_error=skip", "--dry-run"});
   EXPECT_EQ(skipped.code, 0) << skipped.err;
   EXPECT_THAT(skipped.out, HasSubstr("problems search: 1"));
 }

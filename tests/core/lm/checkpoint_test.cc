@@ -3,7 +3,6 @@
 #include <ATen/ATen.h>
 #include <gtest/gtest.h>
 
-#include <cstdlib>
 #include <limits>
 #include <set>
 
@@ -152,12 +151,6 @@ TEST_F(ShardedCheckpointTest, RefusesAnIndexThatLeavesTheFolder) {
 }
 
 class RoundTripTest : public testing::TestWithParam<const char*> {};
-
-/// With RETORT_EXPORT_DIR set the folders stay there for tests/data/lm/check_export.py.
-std::string ExportDir(const std::string& name) {
-  const char* kept = std::getenv("RETORT_EXPORT_DIR");
-  return kept == nullptr ? FreshDir(name) : JoinPath(kept, name);
-}
 
 TEST_P(RoundTripTest, ASavedCheckpointLoadsWithTheSameConfigAndWeights) {
   const DecoderWeights weights = LoadCheckpoint(RealEnv(), GoldenPath(GetParam()));

