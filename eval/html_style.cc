@@ -2,8 +2,9 @@
 
 namespace retort {
 
-std::string_view HtmlStyle() {
-  return R"css(
+namespace {
+
+constexpr std::string_view kStyle = R"css(
 :root {
   color-scheme: light dark;
   --page: #fbfbfa; --panel: #ffffff; --ink: #1b1d21; --muted: #656b75; --line: #e2e4e8;
@@ -98,6 +99,9 @@ svg text { stroke: none !important; }
   td.wrap { min-width: 0; }
 }
 )css";
-}
+
+}  // namespace
+
+std::string_view HtmlStyle() { return kStyle; }
 
 }  // namespace retort

@@ -4,6 +4,7 @@
 // Texts: prompt "t3 t1 t2 :", solution "m1 m3" (edge k swaps positions k and k mod n + 1). A
 // checker needs only the question. Distances: core/task/ring_distance.h; words: ring_text.h.
 #include <algorithm>
+#include <limits>
 #include <set>
 #include <utility>
 
@@ -250,6 +251,7 @@ std::vector<std::string> RingSort::GoldTraces(const Problem& problem, int count,
   const Ring ring = RingOf(problem.question);
   Rng rng(key);
   std::vector<std::string> traces;
+  traces.reserve(static_cast<size_t>(std::max(count, 0)));
   for (int i = 0; i < count; ++i) {
     traces.push_back(RingMovesText(ShortestSolution(distance_, ring, [&](const RingMoves& best) {
       return rng.NextDouble() < config_.gold_low_edge ? best[0] : UniformMove(best, rng);
@@ -274,21 +276,29 @@ std::optional<std::string> RingSort::RandomPlay(const Question& question, Rng& r
   return RingMovesText(moves);
 }
 
+// Any swap that shortens the total ring distance; where none does, the least bad one. Of the rules
+// of this kind that were tried it solves most at many tries (configs/LOG.md).
 std::optional<std::string> RingSort::HeuristicPlay(const Question& question, Rng& rng) const {
   Ring ring = RingOf(question);
   const Ring goal = Ring::Identity(n_);
   const int limit = distance_.Distance(ring);
   std::vector<int> moves;
   while (static_cast<int>(moves.size()) < limit && !(ring == goal)) {
-    RingMoves legal;
-    RingMoves nearer;
+    RingMoves shortening;
+    RingMoves least;
+    int least_displacement = std::numeric_limits<int>::max();
     for (int move = 0; move < n_; ++move) {
       Ring next = ring;
       next.Apply(move);
-      legal.Add(move);
-      if (TotalRingDisplacement(next) < TotalRingDisplacement(ring)) nearer.Add(move);
+      const int displacement = TotalRingDisplacement(next);
+      if (displacement < TotalRingDisplacement(ring)) shortening.Add(move);
+      if (displacement < least_displacement) least = RingMoves();
+      if (displacement <= least_displacement) {
+        least_displacement = displacement;
+        least.Add(move);
+      }
     }
-    moves.push_back(UniformMove(nearer.count > 0 ? nearer : legal, rng));
+    moves.push_back(UniformMove(shortening.count > 0 ? shortening : least, rng));
     ring.Apply(moves.back());
   }
   return RingMovesText(moves);

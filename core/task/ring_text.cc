@@ -92,6 +92,7 @@ std::string RingMovesText(const std::vector<int>& moves) {
 
 std::string RingTilesText(const Ring& ring) {
   std::vector<std::string> tiles;
+  tiles.reserve(static_cast<size_t>(ring.n));
   for (int p = 0; p < ring.n; ++p) {
     tiles.push_back(std::to_string(ring.tile[static_cast<size_t>(p)] + 1));
   }

@@ -16,7 +16,7 @@ struct TaskEntry {
 };
 
 constexpr TaskEntry kTasks[] = {
-#define RETORT_TASK(name, factory) {#name, &factory},
+#define RETORT_TASK(name, factory) {#name, &(factory)},
 #include "core/task/tasks.def"
 #undef RETORT_TASK
 };

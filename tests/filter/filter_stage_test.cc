@@ -21,7 +21,7 @@ using testing::TreeOf;
 
 constexpr char kAllFilters[] =
     "filters: [{name: length, min_tokens: 4}, {name: verified}, {name: pass_rate, max: 0.6}, "
-    "{name: exact_duplicate}, {name: near_duplicate, max_shared_positions: 0.4}, "
+    "{name: exact_duplicate}, {name: near_duplicate, max_shared_positions: 0.3}, "
     "{name: cap, per_problem: 2}]";
 
 class FilterStageTest : public testing::FilterTest {
@@ -147,7 +147,7 @@ TEST_F(FilterStageTest, EveryCandidateHasExactlyOneFateAndTheCountsAddUp) {
     for (const auto& [kind, left] : samples) EXPECT_EQ(left, 0) << kind;
   }
   EXPECT_EQ(funnel.at("kept"), flow);
-  EXPECT_EQ(dropped.size(), 7U) << "decontaminate and the six filters all had something to do";
+  EXPECT_EQ(dropped.size(), 7U) << "not every filter had something to do: " << DumpJson(dropped);
   std::map<std::pair<std::string, int>, int> seen;
   for (const Json& fate : Fates("out")) {
     ++seen[{fate.at("problem"), fate.at("node")}];

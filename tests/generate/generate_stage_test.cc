@@ -330,8 +330,8 @@ TEST_F(GenerateStageTest, PlayersRunWithoutAnEngine) {
 class GenerateStageFault : public GenerateStageTest, public ::testing::WithParamInterface<int> {};
 
 TEST_P(GenerateStageFault, IsReportedAndTheNextRunEndsInTheSameBytes) {
-  problems_.resize(4);
-  const RunOptions options{.strategy = "{name: best_of_n, n: 2}"};
+  problems_.resize(2);
+  const RunOptions options{.shards = 1, .strategy = "{name: best_of_n, n: 2}"};
   Run("whole", options);
   FaultyEnv env(RealEnv());
   bool succeeded = false;

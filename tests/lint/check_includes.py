@@ -29,7 +29,7 @@ WRAPPED = {
     r"yaml-cpp/": r"core/base/config[a-z_]*\.cc$",
     r"spdlog/": r"core/base/log\.cc$",
     r"hdf5\.h|H5": r"core/trace/hdf5[a-z_]*\.cc$",
-    r"sentencepiece": r"core/lm/tokenizer/sentencepiece[a-z_]*\.cc$",
+    r"sentencepiece": r"core/lm/tokenizer/sentence_?piece[a-z_]*\.cc$",
     r"openssl/": r"core/base/hash\.cc$",
     r"torch/|ATen/|c10/": r"(core/lm/|train/|bench/).*|eval/none$",
 }

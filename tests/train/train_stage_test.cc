@@ -237,28 +237,31 @@ int64_t Count(const std::string& text, const std::string& word) {
   return count;
 }
 
-TEST(TrainStage, ARerunRepeatsOnlyStepsAfterTheNewestCheckpoint) {
+class TrainStageSelect : public testing::TestWithParam<const char*> {};
+
+TEST_P(TrainStageSelect, ARerunRepeatsOnlyStepsAfterTheNewestCheckpoint) {
   GTEST_FLAG_SET(death_test_style, "threadsafe");
   const SmallRun run;
-  for (const char* select : {"best_dev", "last"}) {
-    TrainConfig config = run.Config();
-    config.select = select;
-    const std::string dir = TestFolder(select);
-    EXPECT_EXIT(
-        {
-          setenv("RETORT_CRASH_AT", "train.after_step:11", 1);
-          run.Train(config, dir);
-        },
-        testing::KilledBySignal(SIGKILL), "");
-    const std::string tb = JoinPath(dir, "tb");
-    RealEnv().RemoveTree(tb);
-    const int64_t newest = ListCheckpoints(RealEnv(), JoinPath(dir, "checkpoints")).back();
-    EXPECT_GE(newest, 9) << select;
-    run.Train(config, dir);
-    const std::string events = RealEnv().ReadFile(JoinPath(tb, RealEnv().List(tb).at(0)));
-    EXPECT_EQ(Count(events, "train/loss"), kSteps - newest) << select;
-  }
+  TrainConfig config = run.Config();
+  config.select = GetParam();
+  const std::string dir = TestFolder("run");
+  EXPECT_EXIT(
+      {
+        setenv("RETORT_CRASH_AT", "train.after_step:11", 1);
+        run.Train(config, dir);
+      },
+      testing::KilledBySignal(SIGKILL), "");
+  const std::string tb = JoinPath(dir, "tb");
+  RealEnv().RemoveTree(tb);
+  const std::vector<int64_t> saved = ListCheckpoints(RealEnv(), JoinPath(dir, "checkpoints"));
+  ASSERT_FALSE(saved.empty());
+  EXPECT_GE(saved.back(), 9);
+  run.Train(config, dir);
+  const std::string events = RealEnv().ReadFile(JoinPath(tb, RealEnv().List(tb).at(0)));
+  EXPECT_EQ(Count(events, "train/loss"), kSteps - saved.back());
 }
+
+INSTANTIATE_TEST_SUITE_P(Select, TrainStageSelect, testing::Values("best_dev", "last"));
 
 TEST(TrainStage, ADamagedNewestCheckpointCostsStepsButNotBytes) {
   const SmallRun run;
