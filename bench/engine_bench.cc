@@ -39,7 +39,7 @@ ModelConfig TeacherShape() {
 
 std::unique_ptr<Tokenizer> WordTokenizer() {
   std::vector<std::string> words;
-  for (int i = 0; i < 18; ++i) words.push_back("w" + std::to_string(i));
+  for (int i = 0; i < 18; ++i) words.push_back(StrCat("w", i));
   return MakeWordLevelTokenizer(words);
 }
 

@@ -16,6 +16,12 @@
 namespace retort {
 namespace {
 
+/// The style class of an arm's kind; anything unknown is drawn as a control, since a report.json
+/// may hold any text.
+std::string KindClass(const std::string& kind) {
+  return kind == "student" || kind == "search" ? "kind-" + kind : "kind-control";
+}
+
 constexpr double kWidth = 960;
 constexpr double kLabelHeight = 14;
 constexpr int kSeriesColours = 8;
@@ -67,7 +73,7 @@ std::vector<CostPoint> CostPoints(const Json& report) {
   std::vector<CostPoint> points;
   for (const Json& arm : Child(report, "arms")) {
     CostPoint point{.label = TextOf(arm, "label"),
-                    .css_class = "kind-" + TextOf(arm, "kind"),
+                    .css_class = KindClass(TextOf(arm, "kind")),
                     .cost_ms = 1e3 * NumberOf(arm, "cpu_seconds_per_problem"),
                     .accuracy = {}};
     if (point.cost_ms > 0 && EstimateFromJson(Child(arm, "accuracy"), &point.accuracy)) {
@@ -110,7 +116,7 @@ Scale CostScale(const Json& report, const std::vector<CostPoint>& points, const 
 std::string DrawCurve(const Json& arm, const Scale& x, const Scale& y, LabelPlacer* placer) {
   std::string svg;
   std::vector<std::pair<double, double>> path;
-  const std::string css_class = "kind-" + TextOf(arm, "kind");
+  const std::string css_class = KindClass(TextOf(arm, "kind"));
   for (const auto& [cost_ms, point] : CurveOf(arm)) {
     const double at_x = x.Pixel(cost_ms);
     const double at_y = y.Pixel(NumberOf(point, "value"));
@@ -148,7 +154,7 @@ std::string DrawLabel(double x, double y, const std::string& text, const std::st
 std::string KindLegend(double x, double y) {
   std::string svg;
   for (const std::string kind : {"student", "search", "control"}) {
-    svg += SvgCircle(x, y - 4, 5, "kind-" + kind + " dot");
+    svg += SvgCircle(x, y - 4, 5, KindClass(kind) + " dot");
     svg += SvgText(x + 10, y, "start", "tick", kind);
     x += 34 + LabelWidth(kind);
   }
@@ -260,7 +266,7 @@ std::vector<LatencyRow> LatencyRows(const Json& report) {
   std::vector<LatencyRow> rows;
   for (const Json& arm : Child(report, "arms")) {
     LatencyRow row{.label = TextOf(arm, "label"),
-                   .css_class = "kind-" + TextOf(arm, "kind"),
+                   .css_class = KindClass(TextOf(arm, "kind")),
                    .ms = {},
                    .p50 = NumberOf(Child(arm, "latency_ms"), "p50"),
                    .p95 = NumberOf(Child(arm, "latency_ms"), "p95")};

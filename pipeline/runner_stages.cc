@@ -144,6 +144,7 @@ void Runner::RunEval(size_t index, const StageContext& context) {
                     .student_lineage = {},
                     .resolved_config = experiment_.resolved,
                     .experiment = experiment_.name};
+  std::map<std::string, std::vector<DecoderWeights>> weights;  // by model reference, a seed each
   std::vector<std::unique_ptr<Engine>> engines;
   std::set<size_t> upstream;
   for (const size_t input : experiment_.nodes[index].inputs) AddLineage(input, upstream);
@@ -159,8 +160,14 @@ void Runner::RunEval(size_t index, const StageContext& context) {
     for (const std::string& dir : dirs) {
       LoadedModel model = LoadModel(env_, dir, GetTokenizer());
       models.parameters = model.weights.config.ParameterCount();
-      engines.push_back(MakeLocalEngine(config.engine, std::move(model.weights), GetTokenizer(),
-                                        context.threads));
+      weights[arm.model].push_back(std::move(model.weights));
+    }
+    models.fresh = [&, reference = arm.model](int seed) {
+      return MakeLocalEngine(config.engine, weights.at(reference).at(static_cast<size_t>(seed)),
+                             GetTokenizer(), context.threads);
+    };
+    for (size_t seed = 0; seed < weights[arm.model].size(); ++seed) {
+      engines.push_back(models.fresh(static_cast<int>(seed)));
       models.engines.push_back(engines.back().get());
     }
     if (arm.name == config.verdict.student) {

@@ -1,6 +1,6 @@
-// AdamW (Loshchilov & Hutter 2019, alg. 2) on float32 master weights, torch.optim.AdamW's formula
-// and order of operations. State is explicit so that a checkpoint holds every field. Not
-// thread-safe.
+// AdamW (Loshchilov & Hutter 2019, alg. 2) on float32 master weights, by the kernel behind
+// torch.optim.AdamW(fused=True): one pass over each parameter. State is explicit so that a
+// checkpoint holds every field. Not thread-safe.
 #pragma once
 
 #include <ATen/core/Tensor.h>

@@ -7,6 +7,9 @@
 
 namespace retort {
 
+// Step s of S with W warm-up steps: lr (s + 1) / W for s < W, so that the first step moves and step
+// W - 1 has the full rate; then, for `cosine`, lr (r + (1 - r) (1 + cos(pi (s - W) / (S - W))) / 2)
+// with r = final_lr_ratio, which begins at lr and would reach r lr at s = S; for `constant`, lr.
 double LearningRate(const OptimizerConfig& config, int64_t step, int64_t total_steps) {
   RETORT_CHECK(step >= 0 && step < total_steps, "step ", step, " of ", total_steps);
   if (step < config.warmup_steps) {

@@ -87,7 +87,7 @@ TEST(RenderHtml, FetchesNothingFromElsewhere) {
   const std::string html = RenderHtml(FakeReportJson());
   for (const char* reference :
        {"http:", "https:", "//cdn", "src=", "href=", "url(", "@import", "<script", "<link"}) {
-    EXPECT_THAT(html, Not(HasSubstr(reference))) << reference;
+    EXPECT_EQ(html.find(reference), std::string::npos) << reference;
   }
 }
 
@@ -107,8 +107,8 @@ TEST(RenderHtml, EscapesWhateverAModelWrote) {
   report["config"][hostile] = hostile;
   const std::string html = RenderHtml(report);
   EXPECT_EQ(TagTrouble(html), "");
-  EXPECT_THAT(html, Not(HasSubstr("<script>")));
-  EXPECT_THAT(html, Not(HasSubstr("\x01")));
+  EXPECT_EQ(html.find("<script>"), std::string::npos);
+  EXPECT_EQ(html.find('\x01'), std::string::npos);
 }
 
 TEST(RenderHtml, PutsTheVerdictFirst) {

@@ -4,6 +4,7 @@
 #include <string>
 #include <vector>
 
+#include "core/base/strings.h"
 #include "core/lm/model/decoder.h"
 #include "core/lm/model/weights.h"
 #include "core/lm/tokenizer/tokenizer.h"
@@ -13,7 +14,7 @@ namespace retort::testing_models {
 /// 22 tokens like ring sorting: <pad> <bos> <eos> <unk> and w0 .. w17.
 inline std::unique_ptr<Tokenizer> TinyTokenizer() {
   std::vector<std::string> words;
-  for (int i = 0; i < 18; ++i) words.push_back("w" + std::to_string(i));
+  for (int i = 0; i < 18; ++i) words.push_back(StrCat("w", i));
   return MakeWordLevelTokenizer(words);
 }
 

@@ -122,7 +122,7 @@ def write_sentence_piece():
 
 
 def print_character_maps():
-    """The table behind sentence_piece_scan.cc's kKnownCharacterMaps."""
+    """The table behind sentencepiece_scan.cc's kKnownCharacterMaps."""
     for rule in ["nmt_nfkc", "nfkc", "nmt_nfkc_cf", "nfkc_cf"]:
         model = io.BytesIO()
         sentencepiece.SentencePieceTrainer.train(

@@ -1,4 +1,4 @@
-#include "core/lm/tokenizer/sentence_piece_scan.h"
+#include "core/lm/tokenizer/sentencepiece_scan.h"
 
 #include <algorithm>
 #include <cmath>

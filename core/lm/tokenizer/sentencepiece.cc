@@ -10,7 +10,7 @@
 #include "core/base/hash.h"
 #include "core/base/strings.h"
 #include "core/lm/tokenizer/formats.h"
-#include "core/lm/tokenizer/sentence_piece_scan.h"
+#include "core/lm/tokenizer/sentencepiece_scan.h"
 
 namespace retort {
 namespace {
