@@ -80,6 +80,10 @@ std::vector<CostPoint> CostPoints(const Json& report) {
       points.push_back(point);
     }
   }
+  // Drawn last, so that nothing covers the student.
+  std::stable_partition(points.begin(), points.end(), [](const CostPoint& point) {
+    return point.css_class != KindClass("student");
+  });
   return points;
 }
 
@@ -113,6 +117,21 @@ Scale CostScale(const Json& report, const std::vector<CostPoint>& points, const 
   return Scale(Scale::Kind::kLog, low / 1.6, high * 1.6, plot.x, plot.x + plot.width);
 }
 
+/// Keeps labels off a line.
+void BlockLine(const std::vector<std::pair<double, double>>& path, LabelPlacer* placer) {
+  constexpr double kStep = 4;
+  for (size_t i = 1; i < path.size(); ++i) {
+    const auto& [x1, y1] = path[i - 1];
+    const auto& [x2, y2] = path[i];
+    const double length = std::hypot(x2 - x1, y2 - y1);
+    for (double at = 0; at < length; at += kStep) {
+      const double x = x1 + (x2 - x1) * at / length;
+      const double y = y1 + (y2 - y1) * at / length;
+      placer->Block({.x = x - 1, .y = y - 1, .width = 2, .height = 2});
+    }
+  }
+}
+
 std::string DrawCurve(const Json& arm, const Scale& x, const Scale& y, LabelPlacer* placer) {
   std::string svg;
   std::vector<std::pair<double, double>> path;
@@ -126,6 +145,7 @@ std::string DrawCurve(const Json& arm, const Scale& x, const Scale& y, LabelPlac
                      StrCat(TextOf(arm, "label"), ", first ", k, ": ", PercentOf(point, "value")));
     placer->Block({.x = at_x - 3, .y = at_y - 3, .width = 6, .height = 6});
   }
+  BlockLine(path, placer);
   return path.empty() ? "" : SvgPath(path, css_class + " curve") + svg;
 }
 

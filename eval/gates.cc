@@ -68,12 +68,13 @@ GateResult TeacherBand(const VerdictConfig& config, const EvalReport& report) {
   const double one = greedy->accuracy.value;
   const bool in_band = one >= config.min_teacher_greedy && one <= config.max_teacher_greedy;
   const bool strong = search->accuracy.value >= config.min_search;
-  return Judged("teacher_band", in_band && strong,
-                StrCat(greedy->label, " solves ", PercentInterval(greedy->accuracy),
-                       " (asked: ", Fixed(100 * config.min_teacher_greedy, 0), "–",
-                       Percent(config.max_teacher_greedy), in_band ? "" : ", missed", "), ",
-                       search->label, " ", PercentInterval(search->accuracy), " (asked: at least ",
-                       Percent(config.min_search), strong ? "" : ", missed", ")."));
+  return Judged(
+      "teacher_band", in_band && strong,
+      StrCat(greedy->label, " solves ", PercentInterval(greedy->accuracy),
+             " (asked: ", Fixed(100 * config.min_teacher_greedy, 0), "–",
+             Fixed(100 * config.max_teacher_greedy, 0), " %", in_band ? "" : ", missed", "), ",
+             search->label, " ", PercentInterval(search->accuracy), " (asked: at least ",
+             Percent(config.min_search), strong ? "" : ", missed", ")."));
 }
 
 /// One gate over several curves: all must be flat; a single rising one fails it.

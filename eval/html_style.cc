@@ -27,9 +27,10 @@ constexpr std::string_view kStyle = R"css(
 * { box-sizing: border-box; }
 body { margin: 0; background: var(--page); color: var(--ink);
   font: 15px/1.5 system-ui, -apple-system, "Segoe UI", Roboto, "Noto Sans", sans-serif; }
-main { max-width: 1040px; margin: 0 auto; padding: 36px 24px 72px; }
+main { max-width: 1120px; margin: 0 auto; padding: 36px 24px 72px; }
 header p.experiment { margin: 0 0 6px; color: var(--muted); }
-h1 { font-size: 21px; line-height: 1.45; font-weight: 600; margin: 0; text-wrap: pretty; }
+h1 { font-size: 18.5px; line-height: 1.5; font-weight: 550; margin: 0; text-wrap: pretty; }
+p.verdict { font-size: 15.5px; margin: 10px 0 0; text-wrap: pretty; }
 h2 { font-size: 17px; margin: 44px 0 10px; }
 h3 { font-size: 15px; margin: 22px 0 6px; }
 p.note, figcaption, ul.notes { color: var(--muted); font-size: 13.5px; }
@@ -39,12 +40,14 @@ ul.notes { padding-left: 18px; margin: 6px 0; }
 figure svg { display: block; width: 100%; height: auto; }
 .scroll { overflow-x: auto; }
 table { border-collapse: collapse; width: 100%; font-variant-numeric: tabular-nums;
-  font-size: 13.5px; }
+  font-size: 13px; }
 th { text-align: right; font-weight: 600; color: var(--muted); border-bottom: 1px solid var(--line); }
 td { text-align: right; border-bottom: 1px solid var(--line); vertical-align: top; }
 tr:last-child td { border-bottom: 0; }
-th, td { padding: 5px 9px; white-space: nowrap; }
+th, td { padding: 5px 8px; white-space: nowrap; }
+th { white-space: normal; vertical-align: bottom; line-height: 1.25; }
 th.words, td.words { text-align: left; }
+td.words { white-space: normal; min-width: 6.5em; }
 td.wrap { white-space: normal; text-align: left; min-width: 26em; }
 .chip { display: inline-block; border-radius: 999px; padding: 0 9px; font-size: 12.5px;
   font-weight: 600; background: var(--idle-bg); color: var(--idle); white-space: nowrap; }

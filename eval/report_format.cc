@@ -2,6 +2,7 @@
 
 #include <cmath>
 #include <cstdio>
+#include <iterator>
 
 #include "core/base/strings.h"
 
@@ -26,7 +27,7 @@ std::string Significant(double value) {
   if (!std::isfinite(value)) return std::string(kMissing);
   const double size = std::abs(value);
   if (size == 0) return "0";
-  if (size >= 1e12 || size < 1e-6) {
+  if (size >= 1e12 || size < 1e-4) {
     char text[64];
     std::snprintf(text, sizeof text, "%.2e", value);
     return text;
@@ -102,6 +103,17 @@ std::string PercentOf(const Json& json, std::string_view key) {
 
 std::string SignificantOf(const Json& json, std::string_view key) {
   return Significant(NumberOf(json, key, std::nan("")));
+}
+
+std::string PrefixedOf(const Json& json, std::string_view key) {
+  double value = NumberOf(json, key, std::nan(""));
+  const char* const prefixes[] = {"", " k", " M", " G", " T", " P"};
+  size_t prefix = 0;
+  while (std::abs(value) >= 999.5 && prefix + 1 < std::size(prefixes)) {
+    value /= 1000;
+    ++prefix;
+  }
+  return Significant(value) + prefixes[prefix];
 }
 
 std::string CountOf(const Json& json, std::string_view key) {

@@ -14,7 +14,7 @@ inline constexpr std::string_view kMissing = "–";
 
 /// "3.14" with `digits` after the point.
 std::string Fixed(double value, int digits);
-/// Three significant digits: "0.00321", "4.18", "1,200".
+/// Three significant digits: "0.00321", "4.18", "1,200", "9.95e-06".
 std::string Significant(double value);
 /// "5.2x", "180x".
 std::string Times(double ratio);
@@ -43,6 +43,8 @@ double NumberOf(const Json& json, std::string_view key, double fallback = 0);
 
 /// The figure under `key` through one of the functions above.
 std::string PercentOf(const Json& json, std::string_view key);
+/// Three significant digits with a decimal prefix: "6.70 M", "1.14 G".
+std::string PrefixedOf(const Json& json, std::string_view key);
 std::string SignificantOf(const Json& json, std::string_view key);
 /// With thousands separators, rounded.
 std::string CountOf(const Json& json, std::string_view key);

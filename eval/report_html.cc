@@ -1,4 +1,5 @@
 #include <string>
+#include <vector>
 
 #include "core/base/strings.h"
 #include "eval/charts.h"
@@ -48,10 +49,27 @@ std::string Config(const Json& report) {
                 HtmlEscape(DumpJsonPretty(Child(report, "config"))), "</pre></details>\n");
 }
 
+/// The verdict's parts as paragraphs, what is shown first and largest.
+std::string VerdictParts(const std::string& verdict) {
+  std::vector<std::string> parts = {verdict};
+  for (const std::string start : {" Not shown: ", " One query at a time "}) {
+    const size_t at = parts.back().find(start);
+    if (at == std::string::npos) continue;
+    const std::string rest = parts.back().substr(at + 1);
+    parts.back().resize(at);
+    parts.push_back(rest);
+  }
+  std::string html = StrCat("<h1>", HtmlEscape(parts.front()), "</h1>\n");
+  for (size_t i = 1; i < parts.size(); ++i) {
+    html += StrCat("<p class=\"verdict\">", HtmlEscape(parts[i]), "</p>\n");
+  }
+  return html;
+}
+
 std::string VerdictHeader(const Json& report) {
   return StrCat("<header><p class=\"experiment\">", HtmlEscape(TextOf(report, "experiment")), ", ",
                 CountOf(report, "n"), " ", HtmlEscape(TextOf(report, "problems")),
-                " problems</p>\n<h1>", HtmlEscape(TextOf(report, "verdict")), "</h1></header>\n");
+                " problems</p>\n", VerdictParts(TextOf(report, "verdict")), "</header>\n");
 }
 
 std::string Comparison(const Json& report) {
@@ -59,7 +77,7 @@ std::string Comparison(const Json& report) {
          Figure(
              CostChart(report),
              "Error bars are 95 % intervals. Small circles take the first k samples of a search; "
-             "their cost is the search's own in proportion to tokens.");
+             "their cost is the arm's own in proportion to tokens or tries.");
 }
 
 }  // namespace

@@ -85,8 +85,8 @@ TextTable ArmsTable(const Json& report) {
          EstimateText(Child(arm, "accuracy"), PercentInterval), SignificantOf(latency, "p50"),
          SignificantOf(latency, "p95"), SignificantOf(latency, "p99"),
          SignificantOf(arm, "ttft_ms"), SignificantOf(arm, "throughput_per_s"),
-         SignificantOf(arm, "tokens_per_problem"), SignificantOf(arm, "flops_per_problem"),
-         CpuMs(arm), SignificantOf(arm, "cost_per_1k")});
+         SignificantOf(arm, "tokens_per_problem"), PrefixedOf(arm, "flops_per_problem"), CpuMs(arm),
+         SignificantOf(arm, "cost_per_1k")});
   }
   return table;
 }

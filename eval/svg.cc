@@ -77,7 +77,7 @@ std::vector<double> Scale::Ticks(int about) const {
   if (kind_ == Kind::kLinear) {
     const double step = NiceStep(high_ - low_, about);
     for (double i = std::ceil(low_ / step - slack); i * step <= high_ + slack * step; ++i) {
-      ticks.push_back(i * step);
+      ticks.push_back(i * step + 0.0);  // never "-0"
     }
     return ticks;
   }

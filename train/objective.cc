@@ -6,13 +6,13 @@
 
 namespace retort {
 
-#define RETORT_OBJECTIVE(name, factory) std::unique_ptr<Objective> factory(ConfigSection section);
+#define RETORT_OBJECTIVE(name, factory) std::unique_ptr<Objective> factory(ConfigSection& section);
 #include "train/objectives.def"
 #undef RETORT_OBJECTIVE
 
 namespace {
 
-using ObjectiveFactory = std::unique_ptr<Objective> (*)(ConfigSection);
+using ObjectiveFactory = std::unique_ptr<Objective> (*)(ConfigSection&);
 
 const std::vector<std::pair<std::string, ObjectiveFactory>>& Registry() {
   static const std::vector<std::pair<std::string, ObjectiveFactory>> registry = {

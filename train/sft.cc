@@ -39,7 +39,7 @@ class SftObjective final : public Objective {
 
 }  // namespace
 
-std::unique_ptr<Objective> MakeSftObjective(ConfigSection) {
+std::unique_ptr<Objective> MakeSftObjective(ConfigSection&) {
   return std::make_unique<SftObjective>();
 }
 

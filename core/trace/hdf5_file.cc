@@ -13,6 +13,10 @@
 namespace retort {
 namespace {
 
+// The core driver refuses an image when a file of its name exists in the working folder, so the
+// name is one that no file has.
+constexpr const char* kImageName = "\x01retort image in memory\x01";
+
 constexpr hsize_t kChunkElements = 64 * 1024;
 constexpr size_t kCoreIncrementBytes = size_t{1} << 20;
 constexpr size_t kMaxAttributeBytes = size_t{1} << 20;
@@ -187,7 +191,8 @@ Hdf5Writer::Hdf5Writer(const std::string& path_in_messages) : impl_(std::make_un
   impl_->Expect(access.ok() && creation.ok(), "property lists");
   impl_->Expect(H5Pset_attr_phase_change(creation.get(), kMaxCompactEntries, kMinDenseEntries) >= 0,
                 "property lists");
-  impl_->file = Handle(H5Fcreate("retort", H5F_ACC_TRUNC, creation.get(), access.get()), H5Fclose);
+  impl_->file =
+      Handle(H5Fcreate(kImageName, H5F_ACC_TRUNC, creation.get(), access.get()), H5Fclose);
   impl_->Expect(impl_->file.ok(), "the file");
 }
 
@@ -291,7 +296,7 @@ Hdf5Reader::Hdf5Reader(std::string_view bytes, const FileLabel& label)
   const bool set = access.ok() && H5Pset_file_image(access.get(), const_cast<char*>(bytes.data()),
                                                     bytes.size()) >= 0;
   if (set) {
-    impl_->file = Handle(H5Fopen("retort", H5F_ACC_RDONLY, access.get()), H5Fclose);
+    impl_->file = Handle(H5Fopen(kImageName, H5F_ACC_RDONLY, access.get()), H5Fclose);
   }
   impl_->file_bytes = bytes.size();
   if (!impl_->file.ok()) label_.ThrowDamaged(StrCat("not an HDF5 file (", LastCause(), ")"));

@@ -117,6 +117,8 @@ TEST(RenderHtml, PutsTheVerdictFirst) {
   const size_t verdict = html.find("<h1>Shown: one pass of student");
   ASSERT_NE(verdict, std::string::npos);
   EXPECT_LT(verdict, html.find("<h2>"));
+  EXPECT_THAT(html, HasSubstr("<p class=\"verdict\">Not shown: "));
+  EXPECT_THAT(html, HasSubstr("<p class=\"verdict\">One query at a time "));
   EXPECT_THAT(html, HasSubstr("prefers-color-scheme: dark"));
   EXPECT_THAT(html, HasSubstr("@media print"));
 }
@@ -180,6 +182,11 @@ TEST(ReportFormat, WritesFiguresForPeople) {
   EXPECT_EQ(Significant(1234567), "1,234,567");
   EXPECT_EQ(Significant(0), "0");
   EXPECT_EQ(Significant(3e14), "3.00e+14");
+  EXPECT_EQ(Significant(9.95e-6), "9.95e-06");
+  EXPECT_EQ(PrefixedOf(Json{{"a", 1136129280.0}}, "a"), "1.14 G");
+  EXPECT_EQ(PrefixedOf(Json{{"a", 999.6}}, "a"), "1.00 k");
+  EXPECT_EQ(PrefixedOf(Json{{"a", 0}}, "a"), "0");
+  EXPECT_EQ(PrefixedOf(Json::object(), "a"), "–");
   EXPECT_EQ(Significant(std::nan("")), "–");
   EXPECT_EQ(Percent(0.8812), "88.1 %");
   EXPECT_EQ(PointsInterval({-0.05, -0.1, 0.001}), "-5.0 points [-10.0, 0.1]");

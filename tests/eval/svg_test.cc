@@ -2,6 +2,8 @@
 
 #include <gtest/gtest.h>
 
+#include <cmath>
+
 #include "core/base/error.h"
 
 namespace retort {
@@ -11,6 +13,7 @@ TEST(Scale, TakesRoundLinearTicks) {
   const Scale scale(Scale::Kind::kLinear, 0, 1, 100, 0);
   const std::vector<double> ticks = scale.Ticks(5);
   ASSERT_EQ(ticks.size(), 6u);
+  EXPECT_FALSE(std::signbit(ticks[0]));
   EXPECT_DOUBLE_EQ(ticks[1], 0.2);
   EXPECT_DOUBLE_EQ(scale.Pixel(0.25), 75);
 }

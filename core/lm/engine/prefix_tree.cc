@@ -7,22 +7,19 @@
 
 namespace retort {
 
-PrefixTree::PrefixTree(int64_t slots) {
+PrefixTree::PrefixTree(int64_t slots) : slots_(slots) {
   RETORT_CHECK(slots >= 1 && slots <= std::numeric_limits<int32_t>::max(), slots, " slots");
-  nodes_.resize(static_cast<size_t>(slots));
-  free_.reserve(nodes_.size());
-  for (int64_t slot = slots - 1; slot >= 0; --slot) free_.push_back(static_cast<int32_t>(slot));
 }
 
 PrefixTree::Lease PrefixTree::OpenShared() const {
-  return {.root = static_cast<uint32_t>(nodes_.size()), .slots = {}};
+  return {.root = static_cast<uint32_t>(slots_), .slots = {}};
 }
 
 PrefixTree::Lease PrefixTree::OpenPrivate() {
   // Numbers come round after two billion leases, long after the first of them has been released.
-  const auto roots = std::numeric_limits<uint32_t>::max() - static_cast<uint32_t>(nodes_.size());
+  const auto roots = std::numeric_limits<uint32_t>::max() - static_cast<uint32_t>(slots_);
   private_roots_ = private_roots_ % roots + 1;
-  return {.root = static_cast<uint32_t>(nodes_.size()) + private_roots_, .slots = {}};
+  return {.root = static_cast<uint32_t>(slots_) + private_roots_, .slots = {}};
 }
 
 int32_t PrefixTree::Find(const Lease& lease, int32_t id) const {
@@ -35,9 +32,8 @@ bool PrefixTree::Extend(Lease& lease, int32_t id, bool* shared) {
   int32_t slot = Find(lease, id);
   *shared = slot >= 0;
   if (!*shared) {
-    if (free_.empty() && !EvictOne()) return false;
-    slot = free_.back();
-    free_.pop_back();
+    slot = TakeFree();
+    if (slot < 0) return false;
     nodes_[static_cast<size_t>(slot)] = {
         .parent = parent, .id = id, .children = 0, .holds = 0, .stamp = 0};
     children_.emplace(Key(parent, id), slot);
@@ -94,6 +90,18 @@ void PrefixTree::Remove(uint32_t node) {
   const bool unused = --parent.children == 0 && parent.holds == 0;
   parent.stamp = std::max(parent.stamp, n.stamp);
   if (unused) unused_leaves_.insert({parent.stamp, n.parent});
+}
+
+/// A slot that is free now, never used yet, or evicted for the purpose; -1 if all are held.
+int32_t PrefixTree::TakeFree() {
+  if (free_.empty() && std::ssize(nodes_) < slots_) {
+    nodes_.emplace_back();
+    return static_cast<int32_t>(nodes_.size() - 1);
+  }
+  if (free_.empty() && !EvictOne()) return -1;
+  const int32_t slot = free_.back();
+  free_.pop_back();
+  return slot;
 }
 
 bool PrefixTree::EvictOne() {

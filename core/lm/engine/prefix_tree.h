@@ -39,8 +39,10 @@ class PrefixTree {
   /// freed at once; otherwise they stay for later paths until evicted.
   void Release(Lease& lease, bool keep);
 
-  int64_t slots() const { return static_cast<int64_t>(nodes_.size()); }
-  int64_t free_slots() const { return static_cast<int64_t>(free_.size()); }
+  int64_t slots() const { return slots_; }
+  int64_t free_slots() const {
+    return slots_ - static_cast<int64_t>(nodes_.size()) + static_cast<int64_t>(free_.size());
+  }
   /// Slots that no lease holds: free ones and those that eviction could free now.
   int64_t available_slots() const { return slots() - held_; }
   int64_t evicted() const { return evicted_; }
@@ -57,14 +59,16 @@ class PrefixTree {
   static uint64_t Key(uint32_t parent, int32_t id) {
     return uint64_t{parent} << 32U | static_cast<uint32_t>(id);
   }
-  bool IsRoot(uint32_t node) const { return node >= nodes_.size(); }
+  bool IsRoot(uint32_t node) const { return node >= slots_; }
+  int32_t TakeFree();
   bool EvictOne();
   void Hold(uint32_t node);
   void Unhold(uint32_t node);
   void Remove(uint32_t node);
 
-  std::vector<Node> nodes_;                                // by slot
-  std::vector<int32_t> free_;                              // stack
+  int64_t slots_;
+  std::vector<Node> nodes_;    // by slot, as many as were ever used: a short run stays small
+  std::vector<int32_t> free_;  // stack of those not in use now
   std::unordered_map<uint64_t, int32_t> children_;         // Key(parent, id) -> slot
   std::set<std::pair<uint64_t, uint32_t>> unused_leaves_;  // (stamp, slot): oldest first
   uint64_t clock_ = 0;

@@ -19,15 +19,7 @@ int64_t Scheduler::CacheSlots(const SchedulerConfig& config) {
 
 Scheduler::Scheduler(const SchedulerConfig& config, ForwardRunner& runner,
                      const Tokenizer& tokenizer)
-    : config_(config), runner_(runner), tokenizer_(tokenizer), tree_(config.slots) {
-  const auto slots = static_cast<size_t>(config.slots);
-  claims_.resize(slots);
-  if (config.keep_logits) {
-    logits_.resize(slots * static_cast<size_t>(runner.config().vocab_size));
-  } else {
-    reruns_.resize(slots);
-  }
-}
+    : config_(config), runner_(runner), tokenizer_(tokenizer), tree_(config.slots) {}
 
 void Scheduler::Step(std::vector<Row*>* finished) {
   const size_t done_before = finished->size();
@@ -135,7 +127,7 @@ bool Scheduler::ClaimOne(Row& row, int64_t position, bool* waits) {
     const int32_t slot = tree_.Find(row.lease, id);
     if (slot < 0) {
       if (*waits || !HasBudget() || !TakeSlot(row, id)) return false;
-      claims_[static_cast<size_t>(row.lease.slots.back())] = {step_, batch_.ids.size()};
+      Claim(row.lease.slots.back());
       AddBatchRow(row, position, row.lease.slots.back());
       return true;
     }
@@ -149,6 +141,20 @@ bool Scheduler::ClaimOne(Row& row, int64_t position, bool* waits) {
     return true;
   }
   return position < row.next() || StoredLogits(slot) != nullptr || RunAgain(row, position);
+}
+
+/// Marks a slot as the next batch row's; what is kept by slot grows with the slots that are used.
+void Scheduler::Claim(int32_t slot) {
+  const auto s = static_cast<size_t>(slot);
+  if (s >= claims_.size()) {
+    claims_.resize(s + 1);
+    if (config_.keep_logits) {
+      logits_.resize(claims_.size() * static_cast<size_t>(runner_.config().vocab_size));
+    } else {
+      reruns_.resize(claims_.size());
+    }
+  }
+  claims_[s] = {step_, batch_.ids.size()};
 }
 
 /// Runs a stored token again, into a slot of its own, because its logits were not kept.

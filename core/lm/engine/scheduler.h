@@ -59,6 +59,7 @@ class Scheduler {
   bool UseWhatIsThere(Row& row);
   void ClaimRest(Row& row);
   bool ClaimOne(Row& row, int64_t position, bool* waits);
+  void Claim(int32_t slot);
   bool RunAgain(Row& row, int64_t position);
   bool TakeSlot(Row& row, int32_t id);
   void AddBatchRow(const Row& row, int64_t position, int32_t slot);

@@ -2,6 +2,8 @@
 
 #include <gtest/gtest.h>
 
+#include <filesystem>
+#include <fstream>
 #include <numeric>
 
 #include "core/trace/ragged_column.h"
@@ -34,6 +36,16 @@ TEST(Hdf5File, EveryTypeRoundTrips) {
   ExpectRoundTrip<uint64_t>({0, UINT64_MAX});
   ExpectRoundTrip<float>({-0.0f, 1e-45f, 3.4e38f});
   ExpectRoundTrip<double>({-0.0, 5e-324, 1.7e308});
+}
+
+TEST(Hdf5File, AFileOfTheProgramsNameInTheWorkingFolderDoesNotMatter) {
+  const std::string dir = testing::TempDir() + "retort_hdf5_working_folder";
+  std::filesystem::create_directories(dir);
+  const std::string before = std::filesystem::current_path();
+  std::filesystem::current_path(dir);
+  std::ofstream("retort") << "a program";
+  ExpectRoundTrip<int32_t>({1, 2});
+  std::filesystem::current_path(before);
 }
 
 TEST(Hdf5File, EmptyArraysAndSeveralChunksRoundTrip) {
