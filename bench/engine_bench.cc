@@ -102,24 +102,23 @@ void CompareKernels(const DecoderWeights& weights, const Tokenizer& tokenizer, i
   }
 }
 
-/// Distinct (prefix, token) positions of the requests and their completions.
-int64_t UniqueTokens(const std::vector<GenerateRequest>& requests,
-                     const std::vector<Completion>& completions) {
-  std::set<std::vector<int32_t>> prefixes;
+/// Adds the (prefix, token) positions of the requests and their completions.
+void AddPositions(const std::vector<GenerateRequest>& requests,
+                  const std::vector<Completion>& completions,
+                  std::set<std::vector<int32_t>>* prefixes) {
   for (size_t i = 0; i < requests.size(); ++i) {
     std::vector<int32_t> ids = requests[i].prompt_ids;
     const auto& tail = completions[i].token_ids;
     ids.insert(ids.end(), tail.begin(), tail.end() - 1);
-    while (!ids.empty() && prefixes.insert(ids).second) ids.pop_back();
+    while (!ids.empty() && prefixes->insert(ids).second) ids.pop_back();
   }
-  return std::ssize(prefixes);
 }
 
 void CompareSharing(const DecoderWeights& weights, const Tokenizer& tokenizer, int threads) {
   const auto on = MakeLocalEngine({.device = "cpu"}, weights, tokenizer, threads);
   const auto off =
       MakeLocalEngine({.prefix_cache = false, .device = "cpu"}, weights, tokenizer, threads);
-  int64_t unique = 0;
+  std::set<std::vector<int32_t>> positions;
   std::vector<double> with, without, ratios;
   for (uint64_t round = 0; round <= kRounds; ++round) {
     const auto requests = Requests(round, 8, 64);
@@ -128,7 +127,7 @@ void CompareSharing(const DecoderWeights& weights, const Tokenizer& tokenizer, i
     const double middle = MonotonicSeconds();
     off->Generate(requests);
     const double end = MonotonicSeconds();
-    unique += UniqueTokens(requests, completions);
+    AddPositions(requests, completions, &positions);
     if (round == 0) continue;  // warm-up
     const double tokens = static_cast<double>(requests.size()) * kNewTokens;
     with.push_back(tokens / (middle - start));
@@ -139,9 +138,10 @@ void CompareSharing(const DecoderWeights& weights, const Tokenizer& tokenizer, i
       "best-of-64: prefix sharing %.0f tok/s, without %.0f tok/s, ratio %.2f "
       "(median of %d interleaved)\n",
       Median(with), Median(without), Median(ratios), kRounds);
+  const auto unique = static_cast<double>(positions.size());
   std::printf("best-of-64: computed/unique tokens %.4f with sharing, %.4f without\n",
-              static_cast<double>(on->Stats().computed_tokens) / static_cast<double>(unique),
-              static_cast<double>(off->Stats().computed_tokens) / static_cast<double>(unique));
+              static_cast<double>(on->Stats().computed_tokens) / unique,
+              static_cast<double>(off->Stats().computed_tokens) / unique);
 }
 
 }  // namespace

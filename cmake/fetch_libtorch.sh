@@ -16,7 +16,7 @@ fi
 stamp=.deps/$kind.stamp
 if [ -e "$stamp" ] && cmp -s "$stamp" "$list"; then exit 0; fi
 
-echo "fetching LibTorch ($kind): about 0.5 GB once, into .deps/"
+echo "fetching LibTorch ($kind): some 0.5 GB (cpu) or 0.2 GB (cuda), once, into .deps/"
 mkdir -p .deps
 work=$(mktemp -d .deps/fetch.XXXXXX)
 trap 'rm -rf "$work"' EXIT

@@ -27,7 +27,7 @@ constexpr std::string_view kStyle = R"css(
 * { box-sizing: border-box; }
 body { margin: 0; background: var(--page); color: var(--ink);
   font: 15px/1.5 system-ui, -apple-system, "Segoe UI", Roboto, "Noto Sans", sans-serif; }
-main { max-width: 1120px; margin: 0 auto; padding: 36px 24px 72px; }
+main { max-width: 1160px; margin: 0 auto; padding: 36px 24px 72px; }
 header p.experiment { margin: 0 0 6px; color: var(--muted); }
 h1 { font-size: 18.5px; line-height: 1.5; font-weight: 550; margin: 0; text-wrap: pretty; }
 p.verdict { font-size: 15.5px; margin: 10px 0 0; text-wrap: pretty; }
@@ -40,11 +40,11 @@ ul.notes { padding-left: 18px; margin: 6px 0; }
 figure svg { display: block; width: 100%; height: auto; }
 .scroll { overflow-x: auto; }
 table { border-collapse: collapse; width: 100%; font-variant-numeric: tabular-nums;
-  font-size: 13px; }
+  font-size: 12.8px; }
 th { text-align: right; font-weight: 600; color: var(--muted); border-bottom: 1px solid var(--line); }
 td { text-align: right; border-bottom: 1px solid var(--line); vertical-align: top; }
 tr:last-child td { border-bottom: 0; }
-th, td { padding: 5px 8px; white-space: nowrap; }
+th, td { padding: 5px 6px; white-space: nowrap; }
 th { white-space: normal; vertical-align: bottom; line-height: 1.25; }
 th.words, td.words { text-align: left; }
 td.words { white-space: normal; min-width: 6.5em; }

@@ -52,7 +52,7 @@ std::string Config(const Json& report) {
 /// The verdict's parts as paragraphs, what is shown first and largest.
 std::string VerdictParts(const std::string& verdict) {
   std::vector<std::string> parts = {verdict};
-  for (const std::string start : {" Not shown: ", " One query at a time "}) {
+  for (const std::string start : {" Not shown: ", " Without a model, ", " One query at a time "}) {
     const size_t at = parts.back().find(start);
     if (at == std::string::npos) continue;
     const std::string rest = parts.back().substr(at + 1);

@@ -128,10 +128,11 @@ TextTable DerivedTable(const Json& report) {
   const Json& speedups = Child(derived, "speedup");
   if (speedups.is_object()) {
     for (const auto& [arm, figure] : speedups.items()) {
+      const std::string label = Label(report, arm);
       const std::string baseline = TextOf(figure, "baseline");
-      const std::string named = baseline.empty() ? "" : StrCat(", ", baseline);
+      const bool named = baseline.empty() || label.find(baseline) != std::string::npos;
       AddRatio(speedups, arm.c_str(),
-               StrCat("mean latency, ", Label(report, arm), named, " / student"), &table);
+               StrCat("mean latency, ", label, named ? "" : ", " + baseline, " / student"), &table);
     }
   }
   table.rows.push_back({"search equivalent (N of best-of-N)",

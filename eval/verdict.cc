@@ -22,6 +22,11 @@ std::string OnProblems(const EvalReport& report) {
   return StrCat(WithCommas(report.n), " ", report.problems, " problems");
 }
 
+/// A label, in quotes where it would fall apart in a sentence.
+std::string Named(const std::string& label) {
+  return label.find(',') == std::string::npos ? label : StrCat("\"", label, "\"");
+}
+
 std::string SeedsText(const ArmResult& arm) {
   return arm.seeds > 1 ? StrCat(" (mean of ", arm.seeds, " seeds)") : "";
 }
@@ -47,10 +52,10 @@ Draft Retention(const VerdictConfig& config, const EvalReport& report, const Arm
     return draft;
   }
   draft.holds = retention->value >= config.min_retention;
-  draft.sentence = StrCat("one pass of ", student.label, SeedsText(student), " answers ",
+  draft.sentence = StrCat("one pass of ", Named(student.label), SeedsText(student), " answers ",
                           PercentInterval(student.accuracy), " of ", OnProblems(report), ", ",
-                          TimesInterval(*retention), " of ", search.label, "'s ",
-                          Percent(search.accuracy.value));
+                          TimesInterval(*retention), " of what ", Named(search.label), " answers (",
+                          Percent(search.accuracy.value), ")");
   if (!draft.holds) draft.sentence += StrCat(", below the asked ", Times(config.min_retention));
   return draft;
 }
@@ -64,8 +69,9 @@ Draft Cost(const VerdictConfig& config, const EvalReport& report, const ArmResul
     return draft;
   }
   draft.holds = ratio->value >= config.min_cost_ratio;
-  draft.sentence = StrCat(search.label, " costs ", TimesInterval(*ratio), " the CPU time of ",
-                          student.label, " a problem at full throughput");
+  draft.sentence =
+      StrCat(Named(search.label), " costs ", TimesInterval(*ratio), " the CPU time of ",
+             Named(student.label), " a problem at full throughput");
   if (const auto flops = Figure(report, "flop_ratio")) {
     draft.sentence += StrCat(" (", Times(flops->value), " the FLOPs)");
   }
@@ -82,7 +88,7 @@ Draft Size(const VerdictConfig& config, const EvalReport& report, const ArmResul
     return draft;
   }
   draft.holds = ratio->value >= config.min_size_ratio;
-  draft.sentence = StrCat(student.label, " with ", WithCommas(student.parameters),
+  draft.sentence = StrCat(Named(student.label), " with ", WithCommas(student.parameters),
                           " parameters is ", Times(ratio->value), " smaller than the teacher (",
                           WithCommas(search.parameters), ")");
   if (!draft.holds) draft.sentence += StrCat(", below the asked ", Times(config.min_size_ratio));
@@ -109,7 +115,7 @@ Draft Gain(const VerdictConfig& config, const EvalReport& report) {
   }
   const bool above_zero = pair->difference.low > 0;
   draft.holds = above_zero && pair->difference.value >= config.min_gain;
-  draft.sentence = StrCat(gold->label, " answers ", PercentInterval(gold->accuracy),
+  draft.sentence = StrCat(Named(gold->label), " answers ", PercentInterval(gold->accuracy),
                           ", so the search's traces gain ", PointsInterval(pair->difference));
   if (!above_zero) draft.sentence += ", an interval that includes zero";
   if (pair->difference.value < config.min_gain) {
@@ -148,14 +154,30 @@ std::string LatencySentence(const EvalReport& report, const ArmResult& student) 
     Estimate ratio;
     if (!EstimateFromJson(speedup, &ratio)) continue;
     const ArmResult* search = FindArm(report.arms, arm);
+    const std::string label = search == nullptr ? arm : search->label;
     const std::string baseline = TextOf(speedup, "baseline");
-    parts.push_back(StrCat(search == nullptr ? arm : search->label,
-                           baseline.empty() ? "" : StrCat(" (", baseline, ")"), " ",
-                           TimesInterval(ratio)));
+    const bool named = baseline.empty() || label.find(baseline) != std::string::npos;
+    parts.push_back(
+        StrCat(Named(label), named ? "" : StrCat(" (", baseline, ")"), " ", TimesInterval(ratio)));
   }
-  return StrCat(" One query at a time takes ", student.label, " ",
+  return StrCat(" One query at a time takes ", Named(student.label), " ",
                 Significant(student.latency->ms.p50),
                 " ms (p50); mean latency against it: ", Join(parts, ", "), ".");
+}
+
+/// What needs no model at all is said beside the claims, not below them.
+std::string HeuristicSentence(const VerdictConfig& config, const EvalReport& report) {
+  const ArmResult* heuristic = FindArm(report.arms, config.heuristic);
+  if (heuristic == nullptr || heuristic->best_of_k.empty()) return "";
+  std::vector<std::string> parts;
+  for (const SubsamplePoint* point :
+       {&heuristic->best_of_k.front(), &heuristic->best_of_k.back()}) {
+    parts.push_back(StrCat(PercentInterval(point->accuracy), " at ", point->k,
+                           point->k == 1 ? " try" : " tries"));
+  }
+  if (parts[0] == parts[1]) parts.pop_back();
+  return StrCat(" Without a model, ", Named(heuristic->label), " with the same checker solves ",
+                Join(parts, " and "), ".");
 }
 
 std::string Sentences(const std::vector<ClaimResult>& claims, const std::string& state) {
@@ -193,7 +215,7 @@ std::string VerdictSentence(const VerdictConfig& config, const EvalReport& repor
   const std::string not_shown = Sentences(report.claims, "not_shown");
   std::string sentence = shown.empty() ? "Nothing is shown." : StrCat("Shown: ", shown, ".");
   if (!not_shown.empty()) sentence += StrCat(" Not shown: ", not_shown, ".");
-  return sentence + LatencySentence(report, *student);
+  return sentence + HeuristicSentence(config, report) + LatencySentence(report, *student);
 }
 
 }  // namespace retort

@@ -15,8 +15,8 @@ namespace retort {
 /// figures of `report`. Empty when there is no student or no search.
 std::vector<ClaimResult> JudgeClaims(const VerdictConfig& config, const EvalReport& report);
 
-/// "Shown: ...; ... . Not shown: ... (gate teacher_plateau was not run)." plus the latency against
-/// each search, named by its kind.
+/// "Shown: ...; ... . Not shown: ... (gate teacher_plateau was not run)." plus what the heuristic
+/// solves without a model, and the latency against each search, named by its kind.
 std::string VerdictSentence(const VerdictConfig& config, const EvalReport& report);
 
 }  // namespace retort

@@ -68,8 +68,10 @@ class VerdictTest : public testing::Test {
 
 TEST_F(VerdictTest, ShowsEveryClaimOfASoundExperiment) {
   const std::string sentence = Sentence();
-  EXPECT_THAT(sentence, StartsWith("Shown: one pass of student answers 88.1 % [86.1, 90.1] of "
-                                   "1,000 test problems, 1.01x [0.980, 1.04] of search's 87.2 %"));
+  EXPECT_THAT(
+      sentence,
+      StartsWith("Shown: one pass of student answers 88.1 % [86.1, 90.1] of "
+                 "1,000 test problems, 1.01x [0.980, 1.04] of what search answers (87.2 %)"));
   EXPECT_THAT(sentence, HasSubstr("180x [170, 190]"));
   EXPECT_THAT(sentence, HasSubstr("5.21x smaller"));
   EXPECT_THAT(sentence, HasSubstr("+44.7 points [41.0, 48.0]"));
@@ -125,6 +127,28 @@ TEST_F(VerdictTest, NamesTheDenominatorOfEachSpeedup) {
   report_.derived["speedup"] = {{"search", speedup}};
   EXPECT_THAT(Sentence(), HasSubstr("takes student 0.410 ms (p50)"));
   EXPECT_THAT(Sentence(), HasSubstr("search (one batch) 7.10x [6.90, 7.40]"));
+}
+
+TEST_F(VerdictTest, SaysTheBaselineOnceAndQuotesLabelsWithCommas) {
+  LatencyResult latency;
+  latency.ms.p50 = 0.41;
+  report_.arms[0].latency = latency;
+  report_.arms[1].label = "teacher, one batch";
+  Json speedup = EstimateToJson({7.1, 6.9, 7.4});
+  speedup["baseline"] = "one batch";
+  report_.derived["speedup"] = {{"search", speedup}};
+  EXPECT_THAT(Sentence(), HasSubstr("against it: \"teacher, one batch\" 7.10x [6.90, 7.40]."));
+}
+
+TEST_F(VerdictTest, SaysWhatTheHeuristicSolvesWithoutAModel) {
+  config_.heuristic = "heuristic";
+  report_.arms.push_back(Arm("heuristic", 0, 0.886));
+  report_.arms.back().best_of_k = {
+      {.k = 1, .accuracy = {0.457, 0.426, 0.488}, .tokens_per_problem = 0},
+      {.k = 64, .accuracy = {0.886, 0.865, 0.904}, .tokens_per_problem = 0}};
+  EXPECT_THAT(Sentence(), HasSubstr("Without a model, heuristic with the same checker solves "
+                                    "45.7 % [42.6, 48.8] at 1 try and 88.6 % [86.5, 90.4] at 64 "
+                                    "tries."));
 }
 
 TEST_F(VerdictTest, JudgesNothingWithoutAStudent) {
