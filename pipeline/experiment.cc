@@ -74,8 +74,8 @@ class Builder {
   }
 
   /// Expands seeds and orders the nodes; a cycle is reported at the stage that closes it.
-  /// Evaluations come as early as they can, in file order, so that a long file shows verdicts on the
-  /// way.
+  /// Evaluations come as early as they can, in file order, so that a long file shows verdicts on
+  /// the way.
   void BuildNodes() {
     for (auto& [name, s] : sections_.eval) Visit(StageKind::kEval, name, s);
     for (auto& [name, s] : sections_.generate) Visit(StageKind::kGenerate, name, s);
