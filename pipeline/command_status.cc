@@ -1,3 +1,4 @@
+#include <cstdio>
 #include <iomanip>
 #include <ostream>
 
@@ -6,6 +7,19 @@
 #include "pipeline/runner.h"
 
 namespace retort {
+namespace {
+
+/// "  42 s    310 MB  ": wall time and peak memory of a finished stage.
+std::string Spent(const Json& run) {
+  char text[64] = "";
+  if (run.contains("seconds") && run.contains("peak_resident_bytes")) {
+    std::snprintf(text, sizeof text, "%5.0f s %6.0f MB  ", run["seconds"].get<double>(),
+                  1e-6 * run["peak_resident_bytes"].get<double>());
+  }
+  return text;
+}
+
+}  // namespace
 
 int StatusCommand(Env& env, const StatusArguments& arguments, std::ostream& out) {
   const ExperimentArguments& common = arguments.experiment;
@@ -18,9 +32,7 @@ int StatusCommand(Env& env, const StatusArguments& arguments, std::ostream& out)
     const NodeStatus& status = all[i];
     out << std::left << std::setw(static_cast<int>(width) + 2) << experiment.nodes[i].Id()
         << std::setw(9) << StageStateName(status.state);
-    if (status.manifest && status.manifest->run.contains("seconds")) {
-      out << static_cast<int64_t>(status.manifest->run["seconds"].get<double>()) << " s  ";
-    }
+    if (status.manifest) out << Spent(status.manifest->run);
     out << status.dir;
     if (arguments.why && !status.why.empty()) out << "  " << status.why;
     out << "\n";

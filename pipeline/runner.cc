@@ -332,6 +332,7 @@ void Runner::RunNode(size_t index, const NodeStatus& status) {
   WriteFileAtomically(env_, JoinPath(status.dir, "key.json"),
                       DumpJsonPretty(WithoutTimes(node, *KeyFacts(index))));
   const StageContext context = MakeContext(index, status);
+  ResetPeakResident();
   const double start = MonotonicSeconds();
   switch (node.kind) {
     case StageKind::kGenerate:

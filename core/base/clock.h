@@ -15,7 +15,10 @@ std::string UtcNow();
 std::string HostName();
 /// "AMD EPYC 9B14" or whatever the processor calls itself.
 std::string ProcessorName();
-/// Highest resident set of this process so far, in bytes.
+/// Highest resident set of this process since its start or the last ResetPeakResident, in bytes.
 uint64_t PeakResidentBytes();
+/// Gives freed memory back to the system and starts the peak anew, so that a stage reports its own.
+/// Where the kernel does not allow it the peak goes on from the start of the process.
+void ResetPeakResident();
 
 }  // namespace retort

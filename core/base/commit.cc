@@ -16,34 +16,6 @@ namespace {
 constexpr char kSchema[] = "retort.file.1";
 constexpr char kTemporaryMark[] = ".tmp.";
 
-// Unique among the hosts, processes and threads that may share a folder.
-std::string TemporaryPath(const std::string& path) {
-  static std::atomic<uint64_t> count{0};
-  return StrCat(path, kTemporaryMark, HostName(), ".", ::getpid(), ".", ++count);
-}
-
-// Removes a file when the scope is left by an exception. That exception is what the user must
-// see, so a second failure here is only logged.
-class RemoveOnFailure {
- public:
-  RemoveOnFailure(Env& env, std::string path) : env_(env), path_(std::move(path)) {}
-  RemoveOnFailure(const RemoveOnFailure&) = delete;
-  RemoveOnFailure& operator=(const RemoveOnFailure&) = delete;
-  ~RemoveOnFailure() {
-    if (path_.empty()) return;
-    try {
-      env_.Remove(path_);
-    } catch (const Error& e) {
-      LogWarning(StrCat("a temporary file stays behind - ", e.what()));
-    }
-  }
-  void Keep() { path_.clear(); }
-
- private:
-  Env& env_;
-  std::string path_;
-};
-
 Json SidecarJson(const std::string& final_path, const Sidecar& sidecar) {
   return {{"schema", kSchema},          {"file", BaseName(final_path)},
           {"sha256", sidecar.sha256},   {"size_bytes", sidecar.size_bytes},
@@ -101,6 +73,20 @@ void PublishSidecar(Env& env, const std::string& final_path, const Sidecar& side
 }
 
 }  // namespace
+
+std::string TemporaryPath(const std::string& path) {
+  static std::atomic<uint64_t> count{0};
+  return StrCat(path, kTemporaryMark, HostName(), ".", ::getpid(), ".", ++count);
+}
+
+RemoveOnFailure::~RemoveOnFailure() {
+  if (path_.empty()) return;
+  try {
+    env_.Remove(path_);
+  } catch (const Error& error) {
+    LogWarning(StrCat("a temporary file stays behind - ", error.what()));
+  }
+}
 
 void WriteFileAtomically(Env& env, const std::string& path, std::string_view bytes) {
   const std::string temp_path = TemporaryPath(path);

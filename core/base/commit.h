@@ -5,12 +5,32 @@
 #include <optional>
 #include <string>
 #include <string_view>
+#include <utility>
 #include <vector>
 
 #include "core/base/env.h"
 #include "core/base/json.h"
 
 namespace retort {
+
+/// A name beside `path` for a file in the making, unique among the hosts, processes and threads that
+/// may share the folder. SweepTemporaries knows it.
+std::string TemporaryPath(const std::string& path);
+
+/// Removes a file when the scope is left by an exception. That exception is what the user must see,
+/// so a second failure here is only logged.
+class RemoveOnFailure {
+ public:
+  RemoveOnFailure(Env& env, std::string path) : env_(env), path_(std::move(path)) {}
+  RemoveOnFailure(const RemoveOnFailure&) = delete;
+  RemoveOnFailure& operator=(const RemoveOnFailure&) = delete;
+  ~RemoveOnFailure();
+  void Keep() { path_.clear(); }
+
+ private:
+  Env& env_;
+  std::string path_;
+};
 
 /// Replaces `path` by `bytes` so that a reader or a crash sees the old or the new whole file:
 /// temp in the same folder, fsync, rename, fsync of the folder.

@@ -1,39 +1,12 @@
 #include "core/trace/artifact_file.h"
 
-#include <unistd.h>
-
 #include <optional>
-#include <utility>
 
-#include "core/base/clock.h"
 #include "core/base/error.h"
 #include "core/base/hash.h"
-#include "core/base/log.h"
 
 namespace retort {
 namespace {
-
-/// Removes a half-written file when an exception leaves the scope; that exception is what the user
-/// must see, so a second failure is only logged.
-class RemoveOnFailure {
- public:
-  RemoveOnFailure(Env& env, std::string path) : env_(env), path_(std::move(path)) {}
-  RemoveOnFailure(const RemoveOnFailure&) = delete;
-  RemoveOnFailure& operator=(const RemoveOnFailure&) = delete;
-  ~RemoveOnFailure() {
-    if (path_.empty()) return;
-    try {
-      env_.Remove(path_);
-    } catch (const Error& error) {
-      LogWarning(StrCat("a temporary file stays behind - ", error.what()));
-    }
-  }
-  void Keep() { path_.clear(); }
-
- private:
-  Env& env_;
-  std::string path_;
-};
 
 void CheckFreeSpace(const Env& env, const std::string& path, size_t needed) {
   const uint64_t free = env.FreeBytes(ParentPath(path));
@@ -50,7 +23,7 @@ void CommitBytes(Env& env, const std::string& path, std::string_view bytes, cons
                  const Json& run) {
   env.CreateDirs(ParentPath(path));
   CheckFreeSpace(env, path, bytes.size());
-  const std::string temp_path = StrCat(path, ".tmp.", HostName(), ".", ::getpid());
+  const std::string temp_path = TemporaryPath(path);
   RemoveOnFailure temp(env, temp_path);
   const std::unique_ptr<WritableFile> file = env.NewFile(temp_path);
   file->Append(bytes);

@@ -5,6 +5,7 @@
 #include <fcntl.h>
 #include <gmock/gmock.h>
 #include <signal.h>
+#include <sys/stat.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
@@ -41,8 +42,8 @@ std::set<std::string> NamedCrashPoints() {
 
 class Kill : public PipelineTest {
  protected:
-  /// Starts `retort run` on the tiny experiment as its own process.
-  pid_t Start(const std::string& runs, const std::string& crash_at) {
+  /// Starts `retort run`, or one kind of stage, on the tiny experiment as its own process.
+  pid_t Start(const std::string& runs, const std::string& crash_at, const char* command = "run") {
     const pid_t child = fork();
     if (child != 0) return child;
     const int null = open("/dev/null", O_WRONLY);
@@ -50,7 +51,7 @@ class Kill : public PipelineTest {
     dup2(null, 2);
     if (!crash_at.empty()) setenv("RETORT_CRASH_AT", crash_at.c_str(), 1);
     const std::string config = Path("tiny.yaml"), folder = Path(runs);
-    execl(RETORT_PROGRAM, "retort", "run", config.c_str(), "--runs", folder.c_str(), nullptr);
+    execl(RETORT_PROGRAM, "retort", command, config.c_str(), "--runs", folder.c_str(), nullptr);
     _exit(127);
   }
   static int Wait(pid_t child) {
@@ -80,6 +81,82 @@ TEST_F(Kill, AtRandomMomentsEndsInTheBytesOfAnUndisturbedRun) {
   EXPECT_GE(killed, 2);
   EXPECT_EQ(ContentHashes(Path("killed")), expected);
 }
+
+/// One stage of a finished run, taken away so that it runs again, alone.
+struct OneStage {
+  const char* kind;
+  const char* name;
+};
+
+class KillInStage : public Kill, public ::testing::WithParamInterface<OneStage> {
+ protected:
+  void SetUp() override {
+    PipelineTest::SetUp();
+    ASSERT_EQ(Wait(Start("runs", "")), 0);
+    const std::string parent = Path("runs") + "/tiny/" + GetParam().kind;
+    for (const auto& entry : std::filesystem::directory_iterator(parent)) {
+      if (entry.path().filename().string().starts_with(GetParam().name)) stage_ = entry.path();
+    }
+    ASSERT_FALSE(stage_.empty());
+    expected_ = ContentHashes(Path("runs"));
+  }
+
+  bool Finished() const { return std::filesystem::exists(stage_ + "/MANIFEST.json"); }
+
+  /// Waits until the child has begun the stage, which writes its key.json anew; false if it ended.
+  bool AwaitStage(pid_t child, ino_t key_before) const {
+    while (KeyFile() == key_before) {
+      if (waitpid(child, nullptr, WNOHANG) == child) return false;
+      std::this_thread::sleep_for(std::chrono::microseconds(100));
+    }
+    return true;
+  }
+  ino_t KeyFile() const {
+    struct stat facts{};
+    return stat((stage_ + "/key.json").c_str(), &facts) == 0 ? facts.st_ino : 0;
+  }
+
+  /// Seconds from the stage's begin to its end, undisturbed.
+  double StageSeconds() {
+    std::filesystem::remove_all(stage_);
+    const pid_t child = Start("runs", "", GetParam().kind);
+    EXPECT_TRUE(AwaitStage(child, 0));
+    const auto start = std::chrono::steady_clock::now();
+    EXPECT_EQ(Wait(child), 0);
+    return std::chrono::duration<double>(std::chrono::steady_clock::now() - start).count();
+  }
+
+  std::string stage_;
+  std::vector<std::string> expected_;
+};
+
+TEST_P(KillInStage, TwentyTimesEndsInTheBytesOfAnUndisturbedRun) {
+  const double seconds = StageSeconds();
+  Rng rng = Rng::Derive({uint64_t{21}, GetParam().kind});
+  int killed = 0, unfinished = 0;
+  for (int attempt = 0; attempt < 200 && unfinished < 20; ++attempt) {
+    if (Finished()) {
+      ASSERT_EQ(ContentHashes(Path("runs")), expected_) << "after " << killed << " kills";
+      std::filesystem::remove_all(stage_);
+    }
+    const pid_t child = Start("runs", "", GetParam().kind);
+    if (!AwaitStage(child, KeyFile())) continue;
+    std::this_thread::sleep_for(std::chrono::duration<double>(seconds * rng.NextDouble()));
+    kill(child, SIGKILL);
+    if (Wait(child) != -SIGKILL) continue;
+    ++killed;
+    if (!Finished()) ++unfinished;
+  }
+  EXPECT_GE(unfinished, 20) << killed << " kills";
+  ASSERT_EQ(Wait(Start("runs", "")), 0);
+  EXPECT_EQ(ContentHashes(Path("runs")), expected_);
+}
+
+INSTANTIATE_TEST_SUITE_P(Stages, KillInStage,
+                         ::testing::Values(OneStage{"generate", "search"},
+                                           OneStage{"filter", "traces"},
+                                           OneStage{"train", "student"}),
+                         [](const auto& info) { return std::string(info.param.kind); });
 
 TEST_F(Kill, AtEveryNamedCrashPointEndsInTheBytesOfAnUndisturbedRun) {
   ASSERT_EQ(Wait(Start("undisturbed", "")), 0);

@@ -2,6 +2,7 @@
 #include <condition_variable>
 #include <exception>
 #include <limits>
+#include <memory>
 #include <mutex>
 #include <stop_token>
 #include <thread>
@@ -41,13 +42,33 @@ SchedulerConfig MakeSchedulerConfig(const EngineConfig& config, const ModelConfi
   return result;
 }
 
-/// The rows of one Generate or Score call; lives on the caller's stack until all are done.
-struct Call {
+/// The rows of one Generate or Score call. Shared, because the engine still holds it for a moment
+/// when its caller has woken up.
+class Call {
+ public:
   std::vector<Row> rows;
   double submitted = 0;
   size_t unfinished = 0;  // guarded by the engine's mutex
-  std::condition_variable all_done;
+
+  void Await() {
+    std::unique_lock lock(mutex_);
+    woken_up_.wait(lock, [this] { return over_; });
+  }
+  void Wake() {
+    {
+      const std::lock_guard lock(mutex_);
+      over_ = true;
+    }
+    woken_up_.notify_one();
+  }
+
+ private:
+  std::mutex mutex_;
+  std::condition_variable woken_up_;
+  bool over_ = false;
 };
+
+using SharedCall = std::shared_ptr<Call>;
 
 class LocalEngine final : public Engine {
  public:
@@ -69,28 +90,28 @@ class LocalEngine final : public Engine {
   }
 
   std::vector<Completion> Generate(std::span<const GenerateRequest> requests) override {
-    Call call;
-    call.rows.reserve(requests.size());
+    const auto call = std::make_shared<Call>();
+    call->rows.reserve(requests.size());
     for (const GenerateRequest& request : requests) {
       RETORT_CHECK(request.sampling.max_new_tokens >= 1, "max_new_tokens ",
                    request.sampling.max_new_tokens);
       CheckIds(request.prompt_ids, "prompt");
-      call.rows.emplace_back(request);
+      call->rows.emplace_back(request);
     }
-    Run(&call);
-    return Completions(requests, call);
+    Run(call);
+    return Completions(requests, *call);
   }
 
   std::vector<ScoreResult> Score(std::span<const ScoreRequest> requests) override {
-    Call call;
-    call.rows.reserve(requests.size());
+    const auto call = std::make_shared<Call>();
+    call->rows.reserve(requests.size());
     for (const ScoreRequest& request : requests) {
       CheckIds(request.prompt_ids, "prompt");
       if (!request.completion_ids.empty()) CheckIds(request.completion_ids, "completion");
-      call.rows.emplace_back(request);
+      call->rows.emplace_back(request);
     }
-    Run(&call);
-    return Scores(requests, call);
+    Run(call);
+    return Scores(requests, *call);
   }
 
   const EngineInfo& Info() const override { return info_; }
@@ -125,20 +146,23 @@ class LocalEngine final : public Engine {
   }
 
   /// Hands the rows to the scheduler's thread and waits for all of them.
-  void Run(Call* call) {
+  void Run(const SharedCall& call) {
     for (const Row& row : call->rows) CheckFits(row);
     call->submitted = MonotonicSeconds();
-    std::unique_lock lock(mutex_);
-    if (failure_) std::rethrow_exception(failure_);
-    for (Row& row : call->rows) {
-      if (row.done()) continue;
-      arrived_.emplace_back(&row, call);
-      ++call->unfinished;
+    {
+      const std::lock_guard lock(mutex_);
+      if (failure_) std::rethrow_exception(failure_);
+      for (Row& row : call->rows) {
+        if (row.done()) continue;
+        arrived_.emplace_back(&row, call);
+        ++call->unfinished;
+      }
+      if (call->unfinished == 0) return;
     }
-    if (call->unfinished == 0) return;
     work_.notify_one();
-    call->all_done.wait(lock, [&] { return call->unfinished == 0 || failure_; });
-    if (failure_) std::rethrow_exception(failure_);
+    call->Await();
+    const std::lock_guard lock(mutex_);
+    if (call->unfinished > 0) std::rethrow_exception(failure_);
   }
 
   /// The scheduler's thread.
@@ -161,33 +185,37 @@ class LocalEngine final : public Engine {
     if (scheduler_->idle()) work_.wait(lock, stop, [this] { return !arrived_.empty(); });
     if (stop.stop_requested()) return false;
     for (auto& [row, call] : arrived_) {
-      calls_.emplace(row, call);
       scheduler_->Add(row);
+      calls_.emplace(row, std::move(call));
     }
     arrived_.clear();
     return true;
   }
 
   void Deliver(double seconds) {
-    const std::lock_guard lock(mutex_);
-    stats_.computed_tokens = scheduler_->computed_tokens();
-    stats_.steps = scheduler_->forwards();
-    stats_.evicted_slots = scheduler_->evicted_slots();
-    stats_.busy_seconds += seconds;
-    for (Row* row : finished_) {
-      const auto found = calls_.find(row);
-      Call* call = found->second;
-      calls_.erase(found);
-      if (--call->unfinished == 0) call->all_done.notify_one();
+    std::vector<SharedCall> over;
+    {
+      const std::lock_guard lock(mutex_);
+      stats_.computed_tokens = scheduler_->computed_tokens();
+      stats_.steps = scheduler_->forwards();
+      stats_.evicted_slots = scheduler_->evicted_slots();
+      stats_.busy_seconds += seconds;
+      for (Row* row : finished_) {
+        const auto found = calls_.find(row);
+        if (--found->second->unfinished == 0) over.push_back(std::move(found->second));
+        calls_.erase(found);
+      }
     }
+    // Outside the lock: whoever wakes up comes back with its next rows.
+    for (const SharedCall& call : over) call->Wake();
   }
 
   /// After a failed forward the tree is not to be trusted: every caller, now and later, is told.
   void Fail(std::exception_ptr failure) {
     const std::lock_guard lock(mutex_);
     failure_ = std::move(failure);
-    for (auto& [row, call] : calls_) call->all_done.notify_one();
-    for (auto& [row, call] : arrived_) call->all_done.notify_one();
+    for (auto& [row, call] : calls_) call->Wake();
+    for (auto& [row, call] : arrived_) call->Wake();
   }
 
   static void AddSeconds(const Call& call, const Row& row, Usage* usage) {
@@ -196,7 +224,8 @@ class LocalEngine final : public Engine {
     usage->seconds = row.end_time() - call.submitted;
   }
 
-  std::vector<Completion> Completions(std::span<const GenerateRequest> requests, Call& call) {
+  std::vector<Completion> Completions(std::span<const GenerateRequest> requests,
+                                      const Call& call) {
     UsageLedger ledger(info_.config);
     std::vector<Completion> completions(requests.size());
     for (size_t i = 0; i < requests.size(); ++i) {
@@ -215,7 +244,7 @@ class LocalEngine final : public Engine {
     return completions;
   }
 
-  std::vector<ScoreResult> Scores(std::span<const ScoreRequest> requests, Call& call) {
+  std::vector<ScoreResult> Scores(std::span<const ScoreRequest> requests, const Call& call) {
     UsageLedger ledger(info_.config);
     std::vector<ScoreResult> results(requests.size());
     for (size_t i = 0; i < requests.size(); ++i) {
@@ -240,11 +269,11 @@ class LocalEngine final : public Engine {
   EngineInfo info_;
   std::unique_ptr<ForwardRunner> runner_;
   std::unique_ptr<Scheduler> scheduler_;   // touched by thread_ alone once that runs
-  std::unordered_map<Row*, Call*> calls_;  // rows the scheduler has; written by thread_ alone
+  std::unordered_map<Row*, SharedCall> calls_;  // rows the scheduler has; thread_'s own
   std::vector<Row*> finished_;             // of the last step; thread_'s own
   mutable std::mutex mutex_;               // guards what follows, and Call::unfinished
   std::condition_variable_any work_;
-  std::vector<std::pair<Row*, Call*>> arrived_;  // not yet with the scheduler
+  std::vector<std::pair<Row*, SharedCall>> arrived_;  // not yet with the scheduler
   EngineStats stats_;
   std::exception_ptr failure_;
   std::jthread thread_;  // last: joined before anything it uses goes away

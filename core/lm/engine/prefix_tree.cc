@@ -23,7 +23,9 @@ PrefixTree::Lease PrefixTree::OpenPrivate() {
 }
 
 int32_t PrefixTree::Find(const Lease& lease, int32_t id) const {
-  const auto found = children_.find(Key(lease.node(), id));
+  const uint32_t node = lease.node();
+  if (!IsRoot(node) && nodes_[node].children == 0) return -1;  // most tokens are the first there
+  const auto found = children_.find(Key(node, id));
   return found == children_.end() ? -1 : found->second;
 }
 

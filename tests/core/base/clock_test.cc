@@ -36,5 +36,18 @@ TEST(Clock, PeakMemoryCoversWhatWasTouched) {
   EXPECT_EQ(block.back(), 'x');
 }
 
+TEST(Clock, PeakMemoryStartsAnewAfterAReset) {
+  uint64_t with_block = 0;
+  {
+    const std::vector<char> block(size_t{96} << 20, 'x');
+    with_block = PeakResidentBytes();
+    EXPECT_EQ(block.back(), 'x');
+  }
+  EXPECT_GE(PeakResidentBytes(), with_block);
+  ResetPeakResident();
+  if (PeakResidentBytes() >= with_block) GTEST_SKIP() << "this kernel keeps the peak";
+  EXPECT_LT(PeakResidentBytes(), with_block - (uint64_t{64} << 20));
+}
+
 }  // namespace
 }  // namespace retort
