@@ -6,6 +6,8 @@ BUILD ?= build
 BUILD_TYPE ?= Release
 JOBS ?= $(shell nproc)
 CMAKE_FLAGS ?=
+BENCH_RUN = configs/ring_sort/quickstart.yaml --runs "$(BUILD)/bench/runs" eval.verdict.limit=200 \
+  train.student.steps=500 train.gold_only.steps=500
 SANITIZERS := address thread undefined
 
 .PHONY: help quickstart test build deps lint format bench sanitize cuda clean
@@ -36,9 +38,14 @@ lint: deps ## clang-format and clang-tidy over every source
 format: ## rewrite every source with clang-format
 	@git ls-files -z '*.h' '*.cc' '*.cu' | xargs -0 clang-format -i
 
-bench: deps ## speed as ratios to named peers: engine, prefix sharing, reader and writer rates
+bench: deps ## speed as ratios to named peers: engine, prefix sharing, reader and writer rates, stage memory
 	@bash cmake/build.sh "$(BUILD)" "$(JOBS)" bench -DCMAKE_BUILD_TYPE=$(BUILD_TYPE) $(CMAKE_FLAGS)
 	@for b in "$(BUILD)"/bench/*_bench; do echo "== $$(basename "$$b")"; "$$b" || exit 1; done
+	@echo "== stages of a short quickstart: seconds, peak memory"
+	@rm -rf "$(BUILD)/bench/runs"
+	@"$(BUILD)/pipeline/retort" run $(BENCH_RUN) >/dev/null 2>"$(BUILD)/bench/run.log" || \
+	  { cat "$(BUILD)/bench/run.log"; exit 1; }
+	@"$(BUILD)/pipeline/retort" status $(BENCH_RUN)
 
 sanitize: deps ## build with each sanitizer and run the tests: make sanitize [SANITIZERS=address]
 	@bash cmake/install_packages.sh test

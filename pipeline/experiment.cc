@@ -141,7 +141,14 @@ class Builder {
         section.Fail("inputs", Unknown("generate stage", input, KeysOf(e_.generate)));
       }
     }
-    if (!config.gold_split.empty()) CheckSplit(section, "gold_split", config.gold_split);
+    if (!config.gold_split.empty()) {
+      CheckSplit(section, "gold_split", config.gold_split);
+      const ProblemSplit* split = e_.FindSplit(config.gold_split);
+      if (split != nullptr && split->config.traces == 0) {
+        section.Fail("gold_split", StrCat("problems.", split->name,
+                                          ".traces is 0, so it gives no gold traces - set it"));
+      }
+    }
     if (config.inputs.empty() && config.gold_split.empty()) {
       section.Fail("inputs", "neither inputs nor a gold_split: the data set would be empty");
     }

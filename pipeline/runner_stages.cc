@@ -83,8 +83,7 @@ void Runner::RunFilter(size_t index, const StageContext& context) {
   }
   if (!config.gold_split.empty()) {
     inputs.gold = Problems(config.gold_split);
-    inputs.gold_traces =
-        std::max<int64_t>(1, experiment_.FindSplit(config.gold_split)->config.traces);
+    inputs.gold_traces = experiment_.FindSplit(config.gold_split)->config.traces;
   }
   for (const std::string& split : HeldOutSplits()) inputs.held_out.emplace_back(Problems(split));
   RunFilterStage(config, inputs, context);

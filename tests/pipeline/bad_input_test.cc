@@ -78,6 +78,7 @@ TEST_F(BadInput, ReferencesToStagesAndSplitsAreChecked) {
   ExpectConfigError("task.name=ring_sortt", "ring_sort");
   ExpectConfigError("task.size=40", "task.size");
   ExpectConfigError("train.teacher.init_from=student", "");
+  ExpectConfigError("problems.gold.traces=0", "problems.gold.traces is 0");
 }
 
 TEST_F(BadInput, MissingFilesAreNamed) {
