@@ -5,6 +5,8 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
+#include <set>
+
 #include "core/base/error.h"
 #include "pipeline_testing.h"
 
@@ -161,6 +163,35 @@ TEST_F(BadInput, FullDiskEndsWithExitCode74AndTheRunGoesOnAfterwards) {
   EXPECT_EQ(WithFileSizeLimit(20000, arguments).code, 74);
   const Result result = RunTiny("run");
   EXPECT_EQ(result.code, 0) << result.err;
+}
+
+TEST_F(BadInput, FullDiskAtAnyMomentOfEveryStageLosesNothing) {
+  FaultyEnv env(RealEnv());
+  std::ostringstream out, err;
+  const auto run = [&](const std::string& runs) {
+    err.str("");
+    return RunCommandLine(env, {"run", Path("tiny.yaml"), "--runs", Path(runs)}, out, err);
+  };
+  env.FailAt(0, /*sticky=*/false);
+  ASSERT_EQ(run("undisturbed"), 0) << err.str();
+  const int64_t calls = env.calls();
+  ASSERT_GE(calls, 200);
+  const std::vector<std::string> expected = ContentHashes(Path("undisturbed"));
+  std::set<std::string> stages;  // that were under way when the disk was full
+  constexpr int kMoments = 16;
+  for (int moment = 0; moment < kMoments; ++moment) {
+    env.FailAt(1 + calls * (2 * moment + 1) / (2 * kMoments), /*sticky=*/true);
+    EXPECT_EQ(run("full"), 74) << err.str();
+    EXPECT_THAT(err.str(), HasSubstr("No space left on device"));
+    for (const char* stage : {"generate", "filter", "train", "eval"}) {
+      if (err.str().find(std::string("/") + stage + "/") != std::string::npos) stages.insert(stage);
+    }
+    env.FailAt(0, /*sticky=*/false);
+    ASSERT_EQ(run("full"), 0) << "after call " << calls * (2 * moment + 1) / (2 * kMoments);
+    EXPECT_EQ(ContentHashes(Path("full")), expected);
+    std::filesystem::remove_all(Path("full"));
+  }
+  EXPECT_THAT(stages, ::testing::IsSupersetOf({"generate", "train", "eval"}));
 }
 
 TEST_F(BadInput, UnwritableRunFolderIsNamed) {
