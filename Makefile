@@ -8,7 +8,7 @@ JOBS ?= $(shell nproc)
 CMAKE_FLAGS ?=
 BENCH_RUN = configs/ring_sort/quickstart.yaml --runs "$(BUILD)/bench/runs" eval.verdict.limit=200 \
   train.student.steps=500 train.gold_only.steps=500
-SANITIZERS := address thread undefined
+SANITIZERS := address,undefined thread
 
 .PHONY: help quickstart test build deps lint format bench sanitize cuda clean
 
@@ -47,11 +47,11 @@ bench: deps ## speed as ratios to named peers: engine, prefix sharing, reader an
 	  { cat "$(BUILD)/bench/run.log"; exit 1; }
 	@"$(BUILD)/pipeline/retort" status $(BENCH_RUN)
 
-sanitize: deps ## build with each sanitizer and run the tests: make sanitize [SANITIZERS=address]
+sanitize: deps ## build with each sanitizer and run the tests: make sanitize [SANITIZERS=thread]
 	@bash cmake/install_packages.sh test
 	@for s in $(SANITIZERS); do \
-	  bash cmake/build.sh "build-$$s" "$(JOBS)" all -DCMAKE_BUILD_TYPE=RelWithDebInfo -DRETORT_SANITIZE=$$s && \
-	  RETORT_SANITIZED=$$s ctest --test-dir "build-$$s" -j "$(JOBS)" --output-on-failure || exit 1; done
+	  folder="build-$${s//,/-}"; bash cmake/build.sh "$$folder" "$(JOBS)" all -DCMAKE_BUILD_TYPE=RelWithDebInfo -DRETORT_SANITIZE=$$s && \
+	  ctest --test-dir "$$folder" -j "$(JOBS)" --output-on-failure || exit 1; done
 
 cuda: deps ## build with the CUDA libraries of LibTorch (needs the CUDA toolkit)
 	@bash cmake/fetch_libtorch.sh cuda
