@@ -28,7 +28,8 @@ void ExpectRelative(double actual, double expected, double tolerance) {
 }
 
 TEST(Statistics, WilsonAgreesWithSciPy) {
-  for (const Json& row : Golden()["wilson"]) {
+  const Json rows = Golden()["wilson"];
+  for (const Json& row : rows) {
     const Estimate estimate = WilsonInterval(row[0], row[1], row[2]);
     ExpectClose(estimate.value, row[0].get<double>() / row[1].get<double>());
     ExpectClose(estimate.low, row[3]);
@@ -52,7 +53,8 @@ TEST(Statistics, WilsonOfNothingIsEverything) {
 }
 
 TEST(Statistics, McNemarAgreesWithSciPy) {
-  for (const Json& row : Golden()["mcnemar"]) {
+  const Json rows = Golden()["mcnemar"];
+  for (const Json& row : rows) {
     ExpectRelative(McNemarExact(row[0], row[1]), row[2], 1e-10);
   }
   EXPECT_EQ(McNemarExact(0, 0), 1);
@@ -60,7 +62,8 @@ TEST(Statistics, McNemarAgreesWithSciPy) {
 }
 
 TEST(Statistics, NormalQuantileAgreesWithSciPy) {
-  for (const Json& row : Golden()["normal_quantile"]) ExpectClose(NormalQuantile(row[0]), row[1]);
+  const Json rows = Golden()["normal_quantile"];
+  for (const Json& row : rows) ExpectClose(NormalQuantile(row[0]), row[1]);
   EXPECT_THROW(NormalQuantile(0), Error);
   EXPECT_THROW(NormalQuantile(1), Error);
 }
@@ -81,7 +84,8 @@ TEST(Statistics, QuantileOfInfinitiesIsANumber) {
 }
 
 TEST(Statistics, PassAtKAgreesWithBinomials) {
-  for (const Json& row : Golden()["pass_at_k"]) {
+  const Json rows = Golden()["pass_at_k"];
+  for (const Json& row : rows) {
     ExpectClose(PassAtK(row[0], row[1], row[2]), row[3]);
   }
   EXPECT_THROW(PassAtK(3, 1, 4), Error);
