@@ -13,8 +13,8 @@
 
 namespace retort {
 
-/// A name beside `path` for a file in the making, unique among the hosts, processes and threads that
-/// may share the folder. SweepTemporaries knows it.
+/// A name beside `path` for a file in the making, unique among the hosts, processes and threads
+/// that may share the folder. SweepTemporaries knows it.
 std::string TemporaryPath(const std::string& path);
 
 /// Removes a file when the scope is left by an exception. That exception is what the user must see,

@@ -112,7 +112,7 @@ class KillInStage : public Kill, public ::testing::WithParamInterface<OneStage> 
     return true;
   }
   ino_t KeyFile() const {
-    struct stat facts{};
+    struct stat facts {};
     return stat((stage_ + "/key.json").c_str(), &facts) == 0 ? facts.st_ino : 0;
   }
 

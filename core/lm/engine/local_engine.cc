@@ -224,8 +224,7 @@ class LocalEngine final : public Engine {
     usage->seconds = row.end_time() - call.submitted;
   }
 
-  std::vector<Completion> Completions(std::span<const GenerateRequest> requests,
-                                      const Call& call) {
+  std::vector<Completion> Completions(std::span<const GenerateRequest> requests, const Call& call) {
     UsageLedger ledger(info_.config);
     std::vector<Completion> completions(requests.size());
     for (size_t i = 0; i < requests.size(); ++i) {
@@ -268,10 +267,10 @@ class LocalEngine final : public Engine {
   const Tokenizer& tokenizer_;
   EngineInfo info_;
   std::unique_ptr<ForwardRunner> runner_;
-  std::unique_ptr<Scheduler> scheduler_;   // touched by thread_ alone once that runs
+  std::unique_ptr<Scheduler> scheduler_;        // touched by thread_ alone once that runs
   std::unordered_map<Row*, SharedCall> calls_;  // rows the scheduler has; thread_'s own
-  std::vector<Row*> finished_;             // of the last step; thread_'s own
-  mutable std::mutex mutex_;               // guards what follows, and Call::unfinished
+  std::vector<Row*> finished_;                  // of the last step; thread_'s own
+  mutable std::mutex mutex_;                    // guards what follows, and Call::unfinished
   std::condition_variable_any work_;
   std::vector<std::pair<Row*, SharedCall>> arrived_;  // not yet with the scheduler
   EngineStats stats_;
