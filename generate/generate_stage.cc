@@ -59,6 +59,16 @@ Json EngineUse(const EngineStats& before, const EngineStats& after) {
           {"busy_seconds", after.busy_seconds - before.busy_seconds}};
 }
 
+/// Judges with the gold answer what the question alone could not judge. The search has ended and
+/// chosen by then, so no gold answer reaches it.
+void JudgeByGold(TraceTree& tree, const Problem& problem, const Verifier& verifier) {
+  for (size_t i = 0; i < tree.nodes.size(); ++i) {
+    Node& node = tree.nodes[i];
+    if (!node.terminal || node.verdict != Verdict::kUnverified) continue;
+    node.verdict = verifier.Verify(problem, tree.PathText(static_cast<int32_t>(i)));
+  }
+}
+
 /// One run of the stage: feeds problems to the pool, files finished trees, commits.
 class Driver {
  public:
@@ -139,6 +149,7 @@ class Driver {
     tree.answer = problem.answer;
     tree.source = problem.source;
     tree.split = problem.split;
+    JudgeByGold(tree, problem, inputs_.task.GetVerifier());
     CheckTree(tree, "search tree of " + problem.question.id);
     return tree;
   }

@@ -48,7 +48,8 @@ struct GenerateInputs {
 /// Runs or resumes to the end and writes MANIFEST.json: content {problems, solved, verdicts {name:
 /// count}, counts {prefill_computed, prefill_shared, decoded, verifier_calls, flops}, strategy,
 /// shards [{name, sha256, records}]}; run {seconds, cpu_seconds (over all attempts), attempts,
-/// host, processor, peak_resident_bytes, workers, threads, resumed {...}, engine {...}}. The caller
+/// host, processor, peak_resident_bytes, workers, threads, resumed {...}, engine {...}}. Terminals
+/// that Check left unverified are judged by Verify once their search has ended. The caller
 /// holds the stage folder's lock. On a stop request the running searches end, the journals are
 /// synced and ThrowIfStopRequested throws. What a search throws is rethrown after the others were
 /// filed. Error(kTryAgain) when another process holds a shard, Error(kData) for a damaged shard or

@@ -21,7 +21,8 @@ struct Parsed {
   StatusArguments status;
   InspectArguments inspect;
   ExportArguments export_;
-  ExperimentArguments config, doctor;
+  ExperimentArguments config;
+  DoctorArguments doctor;
   std::string diff;
   bool verbose = false;
 };
@@ -84,7 +85,11 @@ void AddCommands(CLI::App& app, Parsed& parsed) {
   config->add_option("--diff", parsed.diff, "print the differences to this other file instead");
   CLI::App* doctor =
       app.add_subcommand("doctor", "check this machine, and a run folder if a config is given");
-  AddExperiment(doctor, parsed.doctor, false);
+  AddExperiment(doctor, parsed.doctor.experiment, false);
+  doctor->add_option("--verifier", parsed.doctor.verifier,
+                     "print this answer verifier's error rates on labelled pairs instead");
+  doctor->add_option("--pairs", parsed.doctor.pairs,
+                     "labelled pairs; tests/data/verifiers/NAME.jsonl if left out");
 }
 
 int Dispatch(Env& env, const CLI::App& app, Parsed& parsed,

@@ -11,6 +11,7 @@
 #include "core/base/strings.h"
 #include "core/lm/engine/device.h"
 #include "core/lm/model/isa.h"
+#include "core/task/verifier_audit.h"
 #include "core/trace/trace_store.h"
 #include "pipeline/commands.h"
 #include "pipeline/runner.h"
@@ -75,9 +76,25 @@ int CheckRunFolder(Env& env, const ExperimentArguments& arguments, std::ostream&
   return problems;
 }
 
+int AuditCommand(const Env& env, const DoctorArguments& arguments, std::ostream& out) {
+  const std::unique_ptr<AnswerVerifier> verifier = DefaultAnswerVerifier(arguments.verifier);
+  const std::string path = arguments.pairs.empty()
+                               ? StrCat("tests/data/verifiers/", arguments.verifier, ".jsonl")
+                               : arguments.pairs;
+  const VerifierAudit audit = AuditVerifier(*verifier, ReadAnswerPairs(env, path));
+  out << verifier->Identity() << " on " << path << ": " << audit.Summary() << "\n";
+  for (const AuditMistake& mistake : audit.mistakes) {
+    out << path << ":" << mistake.pair.line << ": "
+        << (mistake.pair.accept ? "should be accepted" : "should be refused") << ", is "
+        << VerdictName(mistake.verdict) << "\n";
+  }
+  return audit.mistakes.empty() ? 0 : static_cast<int>(ExitCode::kData);
+}
+
 }  // namespace
 
-int DoctorCommand(Env& env, const ExperimentArguments& arguments, std::ostream& out) {
+int DoctorCommand(Env& env, const DoctorArguments& arguments, std::ostream& out) {
+  if (!arguments.verifier.empty()) return AuditCommand(env, arguments, out);
   out << "retort " << kRetortVersion << ", " << ProcessorName() << ", kernels";
   for (const Isa isa : {Isa::kScalar, Isa::kAvx2, Isa::kAvx512}) {
     if (IsaSupported(isa)) out << " " << IsaName(isa);
@@ -91,7 +108,8 @@ int DoctorCommand(Env& env, const ExperimentArguments& arguments, std::ostream& 
   problems +=
       Check(out, StrCat("disk: ", free_bytes >> 20, " MiB free"),
             free_bytes < (uint64_t{256} << 20) ? "less than 256 MiB: a run may not fit" : "");
-  if (!arguments.config.empty()) problems += CheckRunFolder(env, arguments, out);
+  const ExperimentArguments& experiment = arguments.experiment;
+  if (!experiment.config.empty()) problems += CheckRunFolder(env, experiment, out);
   return problems == 0 ? 0 : static_cast<int>(ExitCode::kData);
 }
 

@@ -54,8 +54,14 @@ int ExportCommand(Env& env, const ExportArguments& arguments, std::ostream& out)
 int ConfigCommand(Env& env, const ExperimentArguments& arguments, const std::string& diff,
                   std::ostream& out);
 
-/// Checks the machine and, with a config, its run folder.
-int DoctorCommand(Env& env, const ExperimentArguments& arguments, std::ostream& out);
+struct DoctorArguments {
+  ExperimentArguments experiment;
+  std::string verifier;  // answer verifier to audit; "" for none
+  std::string pairs;     // its labelled pairs; "" for tests/data/verifiers/NAME.jsonl
+};
+/// Checks the machine and, with a config, its run folder; or audits an answer verifier: prints its
+/// false positives and negatives, and fails if there is one.
+int DoctorCommand(Env& env, const DoctorArguments& arguments, std::ostream& out);
 
 /// The resolved plan: stages, counts, estimates, the first rendered prompt with its token ids.
 void PrintPlan(Env& env, Experiment& experiment, const ExperimentArguments& arguments,

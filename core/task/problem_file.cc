@@ -1,8 +1,9 @@
-// Problems from a JSONL file: one object a line, each parsed by the task.
+// Problems from a file of JSON records (lines, or one array), each parsed by the task.
 #include <unordered_map>
 
 #include "core/base/error.h"
 #include "core/base/log.h"
+#include "core/task/record_reader.h"
 #include "core/task/task.h"
 
 namespace retort {
@@ -22,10 +23,11 @@ class ProblemFileReader {
  public:
   ProblemFileReader(const Task& task, const std::string& path) : task_(task), path_(path) {}
 
-  void Read(std::string_view line, int64_t line_number) {
-    const std::string where = StrCat(path_, ":", line_number);
-    Problem problem = ParseProblemLine(task_, line, where);
-    const auto [entry, is_new] = line_of_id_.try_emplace(problem.question.id, line_number);
+  void Read(const Record& record) {
+    const std::string where = StrCat(path_, ":", record.line);
+    if (!record.broken.empty()) throw Error(ExitCode::kData, StrCat(where, ": ", record.broken));
+    Problem problem = ParseProblemLine(task_, record.text, where);
+    const auto [entry, is_new] = line_of_id_.try_emplace(problem.question.id, record.line);
     if (!is_new) {
       throw Error(ExitCode::kData, StrCat(where, ": problem ", problem.question.id,
                                           " is already on line ", entry->second));
@@ -47,24 +49,17 @@ class ProblemFileReader {
 
 std::vector<Problem> ReadProblemFile(const Env& env, const Task& task, const std::string& path,
                                      bool skip_broken_lines) {
-  const std::string text = env.ReadFile(path);
   ProblemFileReader reader(task, path);
-  int64_t line_number = 0;
-  for (size_t begin = 0; begin < text.size();) {
-    const size_t end = std::min(text.find('\n', begin), text.size());
-    const std::string_view line = std::string_view(text).substr(begin, end - begin);
-    begin = end + 1;
-    ++line_number;
-    if (SplitWords(line).empty()) continue;
+  ReadRecords(env, path, [&](const Record& record) {
     try {
-      reader.Read(line, line_number);
+      reader.Read(record);
     } catch (const Error& error) {
       if (!skip_broken_lines) {
         throw Error(error.code(), StrCat(error.what(), "; mend the line or set on_error: skip"));
       }
       LogWarning(StrCat(error.what(), "; line skipped"));
     }
-  }
+  });
   return reader.Take();
 }
 

@@ -7,6 +7,7 @@
 
 #include "core/base/error.h"
 #include "core/base/hash.h"
+#include "core/base/log.h"
 
 namespace retort {
 namespace {
@@ -96,12 +97,19 @@ std::vector<std::vector<Problem>> DealProblems(const Task& task,
   for (size_t s = 0; s < splits.size(); ++s) {
     if (splits[s].config.file.empty()) continue;
     from_files[s] = ReadFileSplit(task, splits, s, &file_classes);
+    const size_t shown = std::erase_if(from_files[s], [&](const Problem& problem) {
+      return source.shown_keys.contains(task.CanonicalKey(problem.question));
+    });
+    if (shown == 0) continue;
+    LogInfo(StrCat("problems.", splits[s].name, ": ", shown,
+                   " left out, because every prompt shows them as examples"));
   }
 
   std::vector<std::vector<size_t>> members(splits.size());
   for (size_t i = 0; i < source.canonical_keys.size(); ++i) {
     const std::string& key = source.canonical_keys[i];
     const std::optional<size_t> split = SplitOfClass(splits, key);
+    if (source.shown_keys.contains(key)) continue;
     if (split && !file_classes.contains(key)) members[*split].push_back(i);
   }
 

@@ -7,6 +7,7 @@
 
 #include <functional>
 #include <optional>
+#include <set>
 #include <span>
 #include <string>
 #include <string_view>
@@ -28,11 +29,13 @@ std::optional<size_t> SplitOfClass(std::span<const ProblemSplit> splits,
 struct ProblemSource {
   std::vector<std::string> canonical_keys;    // of each problem
   std::function<Problem(size_t index)> make;  // called for chosen problems only
+  std::set<std::string> shown_keys{};         // classes that prompts show: in no split
 };
 
 /// Task::MakeSplits for a task whose problems are listed in `source`: files first (no class in two
 /// of them, Error(kData)), then the rest by SplitOfClass, without classes that a file holds.
-/// Error(kConfig) names split, asked and available; `available_note` ends that message.
+/// Classes in source.shown_keys are left out of both. Error(kConfig) names split, asked and
+/// available; `available_note` ends that message.
 std::vector<std::vector<Problem>> DealProblems(const Task& task,
                                                std::span<const ProblemSplit> splits, uint64_t seed,
                                                const ProblemSource& source,

@@ -118,8 +118,9 @@ std::unique_ptr<Task> MakeTask(ConfigSection section);
 /// Reads the top-level `problems:` mapping (split name -> SplitConfig).
 std::vector<ProblemSplit> SplitsFromConfig(ConfigSection root);
 
-/// Reads a JSONL problem file for a task. A broken line is refused (Error(kData) naming file:line)
-/// or skipped and logged with its line number.
+/// Reads a problem file for a task: JSON lines, or one JSON array. A broken record, or one over
+/// kMaxRecordBytes (core/task/record_reader.h), is refused (Error(kData) naming file:line) or
+/// skipped and logged with its line number.
 std::vector<Problem> ReadProblemFile(const Env& env, const Task& task, const std::string& path,
                                      bool skip_broken_lines);
 

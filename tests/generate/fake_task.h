@@ -33,19 +33,31 @@ inline int SumModTen(const std::vector<int>& digits) {
   return sum % 10;
 }
 
+/// Whether DigitVerifier::Check judges, or leaves it to Verify as a task with gold answers does.
+enum class Judging { kByQuestion, kByGold };
+
 class DigitVerifier final : public Verifier {
  public:
+  explicit DigitVerifier(Judging judging = Judging::kByQuestion) : judging_(judging) {}
+
   Verdict Verify(const Problem& problem, std::string_view text) const override {
-    return Check(problem.question, text);
+    return Judge(problem.question, text);
   }
   Verdict Check(const Question& question, std::string_view text) const override {
+    return judging_ == Judging::kByGold ? Verdict::kUnverified : Judge(question, text);
+  }
+  int StepsBeforeError(const Question&, std::string_view) const override { return 0; }
+  std::string Identity() const override { return "digits-1"; }
+
+ private:
+  static Verdict Judge(const Question& question, std::string_view text) {
     const auto digits = ParseDigits(text);
     if (!digits || digits->size() != 3) return Verdict::kUnparsed;
     const bool right = SumModTen(*digits) == SumModTen(*ParseDigits(question.prompt));
     return right ? Verdict::kCorrect : Verdict::kIncorrect;
   }
-  int StepsBeforeError(const Question&, std::string_view) const override { return 0; }
-  std::string Identity() const override { return "digits-1"; }
+
+  Judging judging_;
 };
 
 class WordSteps final : public StepRule {
@@ -64,7 +76,8 @@ enum class Heuristic { kNone, kFirstTwoZero };
 
 class FakeTask final : public Task {
  public:
-  explicit FakeTask(Heuristic heuristic = Heuristic::kNone) : heuristic_(heuristic) {}
+  explicit FakeTask(Heuristic heuristic = Heuristic::kNone, Judging judging = Judging::kByQuestion)
+      : heuristic_(heuristic), verifier_(judging) {}
 
   std::string Name() const override { return "digits"; }
   std::string Identity() const override { return "digits-1"; }

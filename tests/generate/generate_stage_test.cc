@@ -40,11 +40,15 @@ class GenerateStageTest : public testing::SearchTest {
 
   void Run(const std::string& name, const RunOptions& options, Engine& engine,
            Env& env = RealEnv()) const {
+    Run(name, options, engine, env, task_);
+  }
+  void Run(const std::string& name, const RunOptions& options, Engine& engine, Env& env,
+           const Task& task) const {
     GenerateConfig config;
     config.shards = options.shards;
     config.in_flight = options.in_flight;
     config.strategy = Strategy(options.strategy);
-    const GenerateInputs inputs{.task = task_,
+    const GenerateInputs inputs{.task = task,
                                 .tokenizer = *tokenizer_,
                                 .problems = problems_,
                                 .engine = &engine,
@@ -95,6 +99,28 @@ class GenerateStageTest : public testing::SearchTest {
   std::vector<Problem> problems_ = testing::DigitProblems(20);
   std::atomic<int> calls_{0};
 };
+
+TEST_F(GenerateStageTest, GoldJudgesWhatTheQuestionCannotOnceTheSearchHasChosen) {
+  const testing::FakeTask by_gold(testing::Heuristic::kNone, testing::Judging::kByGold);
+  const RunOptions checker{.strategy = "{name: best_of_n, n: 6, select: checker}"};
+  const RunOptions log_prob{.strategy = "{name: best_of_n, n: 6, select: log_prob}"};
+  Run("gold", checker, *engine_, RealEnv(), by_gold);
+  Run("blind", log_prob, *engine_);
+  const std::vector<TraceTree> gold = Trees("gold");
+  const std::vector<TraceTree> blind = Trees("blind");
+  ASSERT_EQ(gold.size(), blind.size());
+  for (size_t i = 0; i < gold.size(); ++i) {
+    // The same samples with the same verdicts, chosen as a search chooses that has no checker.
+    EXPECT_EQ(gold[i].selected, blind[i].selected);
+    ASSERT_EQ(gold[i].nodes.size(), blind[i].nodes.size());
+    for (size_t node = 0; node < gold[i].nodes.size(); ++node) {
+      EXPECT_EQ(gold[i].nodes[node].verdict, blind[i].nodes[node].verdict);
+    }
+    EXPECT_EQ(gold[i].CountVerdict(Verdict::kUnverified), 0);
+  }
+  EXPECT_EQ(Content("gold").at("solved"), Content("blind").at("solved"));
+  EXPECT_GT(Content("gold").at("solved"), 0);
+}
 
 TEST_F(GenerateStageTest, ManifestSaysWhatTheShardsHold) {
   Run("run");

@@ -52,6 +52,22 @@ class BadInput : public PipelineTest {
   }
 };
 
+TEST_F(BadInput, DoctorPrintsAVerifiersErrorRatesAndFailsOnAMistake) {
+  Write("right.jsonl", "{\"gold\":\"1/2\",\"text\":\"0.5\",\"accept\":true}\n");
+  Write("wrong.jsonl", "{\"gold\":\"1/2\",\"text\":\"0.5\",\"accept\":false}\n");
+  const auto audit = [this](const std::string& verifier, const std::string& pairs) {
+    return Retort({"doctor", "--verifier", verifier, "--pairs", Path(pairs)});
+  };
+  const Result right = audit("math", "right.jsonl");
+  EXPECT_EQ(right.code, 0);
+  EXPECT_THAT(right.out, HasSubstr("0 false positives (0), 0 false negatives (0)"));
+  const Result wrong = audit("math", "wrong.jsonl");
+  EXPECT_EQ(wrong.code, 65);
+  EXPECT_THAT(wrong.out, HasSubstr("wrong.jsonl:1: should be refused, is correct"));
+  EXPECT_EQ(audit("maths", "right.jsonl").code, 64);
+  EXPECT_EQ(audit("math", "nowhere.jsonl").code, 65);
+}
+
 TEST_F(BadInput, UnknownKeyIsNamedWithItsLineAndTheNearestKey) {
   Write("tiny.yaml", std::string(kTinyExperiment) + "sed: 4\n");
   const Result result = RunTiny("run");
