@@ -35,8 +35,8 @@ std::vector<SampleOutcome> JudgeSamples(const TraceTree& tree, std::span<const i
   std::vector<SampleOutcome> samples;
   std::map<std::string, int32_t> first_with;
   for (const int32_t node : terminals) {
-    const auto [entry, is_new] =
-        first_with.emplace(tree.PathText(node), static_cast<int32_t>(samples.size()));
+    const auto [entry, is_new] = first_with.emplace(verifier.AnswerKey(tree.PathText(node)),
+                                                    static_cast<int32_t>(samples.size()));
     const std::optional<Verdict>& given = tree.nodes[static_cast<size_t>(node)].verdict;
     const auto tokens = static_cast<int64_t>(tree.PathTokens(node).size());
     samples.push_back(

@@ -69,6 +69,10 @@ class BestOfN final : public SearchStrategy {
 
   std::string Name() const override { return "best_of_n"; }
   bool NeedsEngine() const override { return true; }
+  std::string KeyThatNeedsCheck() const override {
+    if (config_.stop_after_correct > 0) return "stop_after_correct";
+    return config_.select == "checker" ? "select" : "";
+  }
 
   TraceTree Search(const Question& question, const SearchContext& context) const override {
     RETORT_CHECK(context.engine != nullptr, "best_of_n needs a model");

@@ -8,6 +8,7 @@ SamplingParams SamplingFor(const SamplingParams& base, const SearchContext& cont
   SamplingParams sampling = base;
   const int32_t eos = context.tokenizer.Specials().eos;
   if (eos >= 0) sampling.stop_ids = {eos};
+  sampling.stop_texts = context.task.StopTexts();
   if (sampling.max_new_tokens == 0) sampling.max_new_tokens = context.task.MaxCompletionTokens();
   if (context.budget.max_tokens > 0) {
     sampling.max_new_tokens =

@@ -39,28 +39,42 @@ int32_t Best(const std::vector<int32_t>& nodes, const Score& score) {
   return best;
 }
 
-using Votes = std::map<std::string, int64_t>;
+/// How many of the voters give each answer.
+class Votes {
+ public:
+  Votes(const TraceTree& tree, const std::vector<int32_t>& voters, const AnswerKey& key)
+      : tree_(tree), key_(key) {
+    for (const int32_t node : voters) ++count_[Of(node)];
+  }
+  int64_t For(int32_t node) const {
+    const auto found = count_.find(Of(node));
+    return found == count_.end() ? 0 : found->second;
+  }
 
-Votes CountVotes(const TraceTree& tree, const std::vector<int32_t>& voters) {
-  Votes votes;
-  for (const int32_t node : voters) ++votes[tree.PathText(node)];
-  return votes;
+ private:
+  std::string Of(int32_t node) const {
+    const std::string text = tree_.PathText(node);
+    return key_ ? key_(text) : text;
+  }
+
+  const TraceTree& tree_;
+  const AnswerKey& key_;
+  std::map<std::string, int64_t> count_;
+};
+
+int32_t MostVoted(const TraceTree& tree, const std::vector<int32_t>& voters, const AnswerKey& key) {
+  const Votes votes(tree, voters, key);
+  return Best(voters, [&](int32_t node) { return votes.For(node); });
 }
 
-int32_t MostVoted(const TraceTree& tree, const std::vector<int32_t>& voters) {
-  const Votes votes = CountVotes(tree, voters);
-  return Best(voters, [&](int32_t node) { return votes.at(tree.PathText(node)); });
-}
-
-/// Share of the votes for each terminal's text; truncated traces have no vote unless all are.
-std::vector<double> VoteShares(const TraceTree& tree, const std::vector<int32_t>& terminals) {
+/// Share of the votes for each terminal's answer; truncated traces have no vote unless all are.
+std::vector<double> VoteShares(const TraceTree& tree, const std::vector<int32_t>& terminals,
+                               const AnswerKey& key) {
   const std::vector<int32_t> voters = PreferFinished(tree, terminals);
-  const Votes votes = CountVotes(tree, voters);
+  const Votes votes(tree, voters, key);
   std::vector<double> shares;
   for (const int32_t node : terminals) {
-    const auto found = votes.find(tree.PathText(node));
-    const int64_t count = found == votes.end() ? 0 : found->second;
-    shares.push_back(static_cast<double>(count) / static_cast<double>(voters.size()));
+    shares.push_back(static_cast<double>(votes.For(node)) / static_cast<double>(voters.size()));
   }
   return shares;
 }
@@ -75,8 +89,8 @@ void SetScores(TraceTree& tree, const std::vector<int32_t>& terminals, Scorer sc
 }
 
 std::vector<double> Scores(const TraceTree& tree, const std::vector<int32_t>& terminals,
-                           Selection rule) {
-  if (rule == Selection::kVote) return VoteShares(tree, terminals);
+                           Selection rule, const AnswerKey& key) {
+  if (rule == Selection::kVote) return VoteShares(tree, terminals, key);
   std::vector<double> scores;
   for (const int32_t node : terminals) {
     if (rule == Selection::kChecker) {
@@ -121,7 +135,8 @@ std::vector<int32_t> Terminals(const TraceTree& tree) {
   return terminals;
 }
 
-int32_t SelectTerminal(const TraceTree& tree, std::span<const int32_t> terminals, Selection rule) {
+int32_t SelectTerminal(const TraceTree& tree, std::span<const int32_t> terminals, Selection rule,
+                       const AnswerKey& key) {
   if (terminals.empty()) return -1;
   if (rule == Selection::kFirst) return terminals.front();
   if (rule == Selection::kChecker) {
@@ -130,14 +145,14 @@ int32_t SelectTerminal(const TraceTree& tree, std::span<const int32_t> terminals
     }
   }
   const std::vector<int32_t> finished = PreferFinished(tree, terminals);
-  if (rule == Selection::kVote) return MostVoted(tree, finished);
+  if (rule == Selection::kVote) return MostVoted(tree, finished, key);
   return Best(finished, [&](int32_t node) { return MeanLogProb(tree, node); });
 }
 
-void ScoreAndSelect(TraceTree& tree, Selection rule) {
+void ScoreAndSelect(TraceTree& tree, Selection rule, const AnswerKey& key) {
   const std::vector<int32_t> terminals = Terminals(tree);
-  SetScores(tree, terminals, ScorerOf(rule), Scores(tree, terminals, rule));
-  tree.selected = SelectTerminal(tree, terminals, rule);
+  SetScores(tree, terminals, ScorerOf(rule), Scores(tree, terminals, rule, key));
+  tree.selected = SelectTerminal(tree, terminals, rule, key);
 }
 
 }  // namespace retort

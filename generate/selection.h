@@ -3,8 +3,10 @@
 #pragma once
 
 #include <cstdint>
+#include <functional>
 #include <optional>
 #include <span>
+#include <string>
 #include <string_view>
 #include <vector>
 
@@ -16,9 +18,12 @@ namespace retort {
 enum class Selection {
   kFirst,    // the first: there is nothing to choose from
   kChecker,  // the first that Check calls correct, otherwise as kLogProb
-  kVote,     // the most frequent text
+  kVote,     // the most frequent answer
   kLogProb,  // highest log-probability per token
 };
+
+/// What a vote counts (Verifier::AnswerKey); empty: whole texts.
+using AnswerKey = std::function<std::string(std::string_view text)>;
 
 /// Of "checker", "vote", "log_prob"; nullopt for another name.
 std::optional<Selection> SelectionFromName(std::string_view name);
@@ -27,10 +32,11 @@ std::optional<Selection> SelectionFromName(std::string_view name);
 std::vector<int32_t> Terminals(const TraceTree& tree);
 
 /// The chosen one of `terminals` (nodes of `tree`); -1 if there are none.
-int32_t SelectTerminal(const TraceTree& tree, std::span<const int32_t> terminals, Selection rule);
+int32_t SelectTerminal(const TraceTree& tree, std::span<const int32_t> terminals, Selection rule,
+                       const AnswerKey& key = {});
 
 /// Sets score and scorer of every terminal to what the rule compares (checker: 1 or 0; vote: the
-/// text's share of the votes; log_prob: mean log-probability per token), and `selected`.
-void ScoreAndSelect(TraceTree& tree, Selection rule);
+/// answer's share of the votes; log_prob: mean log-probability per token), and `selected`.
+void ScoreAndSelect(TraceTree& tree, Selection rule, const AnswerKey& key = {});
 
 }  // namespace retort

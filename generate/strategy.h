@@ -38,6 +38,9 @@ class SearchStrategy {
   virtual std::string Name() const = 0;
   /// Whether Search reaches for context.engine.
   virtual bool NeedsEngine() const = 0;
+  /// The key whose value needs a task whose answers can be checked without the gold answer; "" if
+  /// there is none.
+  virtual std::string KeyThatNeedsCheck() const { return ""; }
   /// The tree with verdicts by Check, counts, and the selected terminal. Random numbers come from
   /// Rng::DeriveKey({seed, question.id, node or sample}) alone.
   virtual TraceTree Search(const Question& question, const SearchContext& context) const = 0;

@@ -68,7 +68,8 @@ TraceTree TreeBuilder::Finish(Selection rule) {
                                 static_cast<int64_t>(tree_.prompt_ids.size()), completions);
   }
   tree_.counts.verifier_calls = verifier_calls_;
-  ScoreAndSelect(tree_, rule);
+  const Verifier& verifier = context_.task.GetVerifier();
+  ScoreAndSelect(tree_, rule, [&](std::string_view text) { return verifier.AnswerKey(text); });
   return std::move(tree_);
 }
 

@@ -126,6 +126,7 @@ class Builder {
       if (config.strategy && config.strategy->NeedsEngine() && config.model.empty()) {
         s.Fail("model", StrCat("strategy ", config.strategy->Name(), " needs a model"));
       }
+      CheckStrategy(s, "strategy", config.strategy.get());
       if (!config.unsolved_of.empty() && e_.generate.count(config.unsolved_of) == 0) {
         s.Fail("unsolved_of", Unknown("generate stage", config.unsolved_of, KeysOf(e_.generate)));
       }
@@ -133,6 +134,16 @@ class Builder {
     for (auto& [name, s] : sections_.filter) CheckFilter(s, e_.filter.at(name));
     for (auto& [name, s] : sections_.train) CheckTrain(s, e_.train.at(name));
     for (auto& [name, s] : sections_.eval) CheckEval(s, e_.eval.at(name));
+  }
+
+  void CheckStrategy(ConfigSection& section, const std::string& key,
+                     const SearchStrategy* strategy) {
+    if (strategy == nullptr || e_.task == nullptr || e_.task->GetVerifier().CanCheck()) return;
+    const std::string needs = strategy->KeyThatNeedsCheck();
+    if (needs.empty()) return;
+    section.Fail(key, StrCat(needs, ": answers of task ", e_.task->Name(),
+                             " cannot be checked without the gold answer, which a search never "
+                             "sees - set select: vote or log_prob, and no stop_after_correct"));
   }
 
   void CheckFilter(ConfigSection& section, const FilterConfig& config) {
@@ -164,7 +175,10 @@ class Builder {
 
   void CheckEval(ConfigSection& section, const EvalConfig& config) {
     CheckSplit(section, "problems", config.problems);
-    for (const ArmConfig& arm : config.arms) CheckModel(section, "arms", arm.model);
+    for (const ArmConfig& arm : config.arms) {
+      CheckModel(section, "arms", arm.model);
+      CheckStrategy(section, "arms", arm.strategy.get());
+    }
     for (const std::string& stage : config.verdict.plateau_of) {
       if (e_.train.count(stage) == 0) {
         section.Fail("verdict", Unknown("train stage", stage, KeysOf(e_.train)));

@@ -19,6 +19,7 @@ std::vector<GenerateRequest> GreedyRequests(const Task& task, const Tokenizer& t
     request.sampling.temperature = 0;
     request.sampling.max_new_tokens = task.MaxCompletionTokens();
     request.sampling.stop_ids = {tokenizer.Specials().eos};
+    request.sampling.stop_texts = task.StopTexts();
     requests.push_back(std::move(request));
   }
   return requests;

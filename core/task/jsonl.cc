@@ -15,6 +15,7 @@
 #include "core/task/splits.h"
 #include "core/task/step_rules.h"
 #include "core/task/task.h"
+#include "core/task/verifiers/answer_text.h"
 
 namespace retort {
 namespace {
@@ -29,6 +30,7 @@ struct JsonlConfig {
   PromptTemplate prompt{};
   std::string steps = "line";
   int max_completion_tokens = 512;
+  std::vector<std::string> stop{};
 
   static JsonlConfig FromConfig(ConfigSection& section) {
     JsonlConfig config;
@@ -38,6 +40,7 @@ struct JsonlConfig {
     config.prompt = PromptTemplate::FromConfig(section, config.fields);
     section.Choice("steps", &config.steps, StepRuleNames());
     section.Int("max_completion_tokens", &config.max_completion_tokens, {.min = 1, .max = 1 << 20});
+    section.StringList("stop", &config.stop);
     return config;
   }
 };
@@ -55,6 +58,14 @@ class JsonlVerifier final : public Verifier {
   Verdict Check(const Question& /*question*/, std::string_view /*text*/) const override {
     return Verdict::kUnverified;
   }
+  bool CanCheck() const override { return false; }
+  /// The answer, normalised; of a text that marks none, its last line.
+  std::string AnswerKey(std::string_view text) const override {
+    const std::string marked = WithDefaultMarker(text);
+    const std::optional<FoundAnswer> found = FindAnswer(marked);
+    if (!found) return "";
+    return NormalizedText(found->marked ? found->text : LastLine(found->text));
+  }
 
   int StepsBeforeError(const Question& /*question*/, std::string_view /*text*/) const override {
     return 0;
@@ -68,14 +79,18 @@ class JsonlVerifier final : public Verifier {
   /// A marker of the user's own says where the answer is, as "####" does.
   Verdict Compare(std::string_view gold, std::string_view text) const {
     if (gold.empty()) return Verdict::kUnverified;
-    const bool own_marker =
-        fields_.marker != kDefaultMarker && (fields_.gold == "marker" || fields_.gold == "auto");
-    const size_t at = own_marker ? text.rfind(fields_.marker) : std::string_view::npos;
-    if (at == std::string_view::npos) return answers_->Compare(gold, text);
-    return answers_->Compare(gold, StrCat(kDefaultMarker, text.substr(at + fields_.marker.size())));
+    return answers_->Compare(gold, WithDefaultMarker(text));
   }
 
  private:
+  std::string WithDefaultMarker(std::string_view text) const {
+    const bool own_marker =
+        fields_.marker != kDefaultMarker && (fields_.gold == "marker" || fields_.gold == "auto");
+    const size_t at = own_marker ? text.rfind(fields_.marker) : std::string_view::npos;
+    if (at == std::string_view::npos) return std::string(text);
+    return StrCat(kDefaultMarker, text.substr(at + fields_.marker.size()));
+  }
+
   JsonlFieldsConfig fields_;
   std::unique_ptr<AnswerVerifier> answers_;
 };
@@ -91,6 +106,7 @@ class JsonlTask final : public Task {
   std::string Identity() const override {
     return StrCat("jsonl/1 fields=", config_.fields.Identity(), " steps=", config_.steps,
                   " max_completion_tokens=", config_.max_completion_tokens,
+                  config_.stop.empty() ? "" : StrCat(" stop=", DumpJson(Json(config_.stop))),
                   " prompt=", Sha256(DumpJson(Json{config_.prompt.prefix, config_.prompt.suffix})));
   }
   TaskFacts Facts() const override;
@@ -101,6 +117,7 @@ class JsonlTask final : public Task {
   const StepRule& GetStepRule() const override { return *step_rule_; }
   std::vector<std::string> Vocabulary() const override { return {}; }
   int MaxCompletionTokens() const override { return config_.max_completion_tokens; }
+  std::vector<std::string> StopTexts() const override { return config_.stop; }
 
   /// The record's answer text: there is no other.
   std::vector<std::string> GoldTraces(const Problem& problem, int count,

@@ -24,6 +24,10 @@ class Verifier {
   virtual Verdict Verify(const Problem& problem, std::string_view text) const = 0;
   /// With the question alone, as a user could; nullopt-like kUnverified when the task cannot.
   virtual Verdict Check(const Question& question, std::string_view text) const = 0;
+  /// Whether Check can judge: a search may then stop and choose by it.
+  virtual bool CanCheck() const { return true; }
+  /// What a vote counts: texts with equal keys give the same answer. The text itself by default.
+  virtual std::string AnswerKey(std::string_view text) const { return std::string(text); }
   /// Leading steps that are still on some correct solution, for progress displays.
   virtual int StepsBeforeError(const Question& question, std::string_view text) const = 0;
   /// Name and version; part of every stage key.
@@ -83,6 +87,10 @@ class Task {
   virtual std::vector<std::string> Vocabulary() const = 0;
   /// Longest useful completion in tokens, end-of-text included.
   virtual int MaxCompletionTokens() const = 0;
+
+  /// Texts after which a completion goes on to something else (the next question of a few-shot
+  /// prompt); decoding stops at the first. None by default: the end-of-text token is enough.
+  virtual std::vector<std::string> StopTexts() const { return {}; }
 
   /// Up to `count` gold solutions as texts, drawn by `key` (repeats possible if `count` exceeds
   /// what there is: exact duplicates are for filters). Empty if the problem brings only an answer.
