@@ -70,7 +70,7 @@ class GgufFile {
   /// is missing or has another type.
   bool Bool(std::string_view key) const;
   int64_t Int(std::string_view key) const;
-  /// Also of an integer. A float32 is read by its shortest decimal, so 1e-5F is 1e-5.
+  /// Finite; also of an integer. A float32 is read by its shortest decimal, so 1e-5F is 1e-5.
   double Number(std::string_view key) const;
   std::string_view Text(std::string_view key) const;
   std::vector<std::string_view> Texts(std::string_view key) const;

@@ -1,5 +1,6 @@
 #include <array>
 #include <charconv>
+#include <cmath>
 #include <cstring>
 #include <limits>
 #include <utility>
@@ -80,12 +81,14 @@ int64_t GgufFile::Int(std::string_view key) const {
 
 double GgufFile::Number(std::string_view key) const {
   const GgufValue& value = Value(key);
-  if (const float* number = std::get_if<float>(&value)) return ByDecimal(*number);
-  if (const double* number = std::get_if<double>(&value)) return *number;
   if (std::holds_alternative<int64_t>(value) || std::holds_alternative<uint64_t>(value)) {
     return static_cast<double>(Int(key));
   }
-  Fail(key, "is not a number");
+  double number = std::numeric_limits<double>::infinity();
+  if (const float* single = std::get_if<float>(&value)) number = ByDecimal(*single);
+  if (const double* wide = std::get_if<double>(&value)) number = *wide;
+  if (!std::isfinite(number)) Fail(key, "is not a finite number");
+  return number;
 }
 
 std::string_view GgufFile::Text(std::string_view key) const {

@@ -112,6 +112,7 @@ RawGguf EveryKey() {
               RawKey("huge", kUint64, RawBytes(~uint64_t{0})),
               RawKey("f32", kFloat32, RawBytes(1e-5F)),
               RawKey("f64", kFloat64, RawBytes(0.1)),
+              RawKey("nan", kFloat32, RawBytes(std::numeric_limits<float>::quiet_NaN())),
               RawKey("bool", kBool, RawBytes(uint8_t{1})),
               TextKey("text", ""),
               ArrayKey("i8s", kInt8, 2, "\xff\x01"),
@@ -123,7 +124,7 @@ RawGguf EveryKey() {
 
 TEST(Gguf, ReadsEveryTypeOfKey) {
   const GgufFile file = ParseBytes(EveryKey().Bytes());
-  EXPECT_EQ(file.metadata().size(), 17U);
+  EXPECT_EQ(file.metadata().size(), 18U);
   EXPECT_EQ(file.Int("u8"), 255);
   EXPECT_EQ(file.Int("i8"), -1);
   EXPECT_EQ(file.Int("u16"), 65535);
@@ -151,7 +152,8 @@ TEST(Gguf, NamesTheKeyThatIsMissingOrOfAnotherType) {
   expect("absent is missing", [&] { file.Int("absent"); });
   expect("f32 is not an integer", [&] { file.Int("f32"); });
   expect("huge is not an integer", [&] { file.Int("huge"); });
-  expect("text is not a number", [&] { file.Number("text"); });
+  expect("text is not a finite number", [&] { file.Number("text"); });
+  expect("nan is not a finite number", [&] { file.Number("nan"); });
   expect("u8 is neither false nor true", [&] { file.Bool("u8"); });
   expect("u8 is not a text", [&] { file.Text("u8"); });
   expect("u8 is not an array", [&] { file.Ints("u8"); });
