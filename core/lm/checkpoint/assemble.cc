@@ -2,6 +2,7 @@
 
 #include <ATen/ATen.h>
 
+#include <bit>
 #include <set>
 #include <vector>
 
@@ -45,6 +46,18 @@ std::string ShapeText(at::IntArrayRef shape) {
 /// Buffers that old checkpoints carry and that follow from config.json.
 bool IsDerivedBuffer(const std::string& name) { return name.ends_with(".rotary_emb.inv_freq"); }
 
+/// Of float32 values; at::isfinite would take twice their memory for a moment.
+bool AllFinite(const at::Tensor& tensor) {
+  constexpr uint32_t kExponent = 0x7f800000;
+  const at::Tensor values = tensor.contiguous();
+  const float* data = values.const_data_ptr<float>();
+  bool finite = true;
+  for (int64_t i = 0; i < values.numel(); ++i) {
+    finite &= (std::bit_cast<uint32_t>(data[i]) & kExponent) != kExponent;
+  }
+  return finite;
+}
+
 void TakeTensor(const std::string& name, const at::Tensor& found, at::Tensor* slot,
                 Problems* problems) {
   if (found.sizes() != slot->sizes()) {
@@ -57,7 +70,7 @@ void TakeTensor(const std::string& name, const at::Tensor& found, at::Tensor* sl
     return;
   }
   *slot = found.to(at::kFloat);
-  if (!at::isfinite(*slot).all().item<bool>()) problems->Add("not finite", name);
+  if (!AllFinite(*slot)) problems->Add("not finite", name);
 }
 
 /// A tied checkpoint may repeat the embedding as its head, if it is the same.
