@@ -2,6 +2,7 @@
 
 #include <fcntl.h>
 #include <sys/file.h>
+#include <sys/mman.h>
 #include <sys/stat.h>
 #include <sys/statvfs.h>
 #include <unistd.h>
@@ -63,6 +64,31 @@ FileDescriptor OpenOrThrow(const std::string& path, int flags, const std::string
   if (fd < 0) ThrowErrno(what, path, errno);
   return FileDescriptor(fd);
 }
+
+/// For whole files; the message for a missing one is that of ReadFile.
+FileDescriptor OpenForReading(const std::string& path) {
+  FileDescriptor fd(Retry([&] { return ::open(path.c_str(), O_RDONLY | O_CLOEXEC); }));
+  if (fd.get() < 0 && (errno == ENOENT || errno == ENOTDIR)) {
+    throw Error(ExitCode::kData, StrCat("cannot read - ", path, ": not found"));
+  }
+  if (fd.get() < 0) ThrowErrno("read", path, errno);
+  return fd;
+}
+
+class PosixMappedFile final : public MappedFile {
+ public:
+  PosixMappedFile(void* data, size_t size) : data_(data), size_(size) {}
+  ~PosixMappedFile() override {
+    if (size_ > 0) ::munmap(data_, size_);
+  }
+  PosixMappedFile(const PosixMappedFile&) = delete;
+  PosixMappedFile& operator=(const PosixMappedFile&) = delete;
+  std::string_view bytes() const override { return {static_cast<const char*>(data_), size_}; }
+
+ private:
+  void* data_;
+  size_t size_;
+};
 
 class PosixWritableFile final : public WritableFile {
  public:
@@ -160,11 +186,7 @@ class PosixEnv final : public Env {
 
   void ReadBlocks(const std::string& path,
                   const std::function<void(std::string_view)>& visit) const override {
-    const FileDescriptor fd(Retry([&] { return ::open(path.c_str(), O_RDONLY | O_CLOEXEC); }));
-    if (fd.get() < 0 && (errno == ENOENT || errno == ENOTDIR)) {
-      throw Error(ExitCode::kData, StrCat("cannot read - ", path, ": not found"));
-    }
-    if (fd.get() < 0) ThrowErrno("read", path, errno);
+    const FileDescriptor fd = OpenForReading(path);
     std::string buffer(kBlockBytes, '\0');
     for (;;) {
       const ssize_t size = Retry([&] { return ::read(fd.get(), buffer.data(), buffer.size()); });
@@ -172,6 +194,18 @@ class PosixEnv final : public Env {
       if (size == 0) return;
       visit(std::string_view(buffer.data(), static_cast<size_t>(size)));
     }
+  }
+
+  std::unique_ptr<MappedFile> Map(const std::string& path) const override {
+    const FileDescriptor fd = OpenForReading(path);
+    struct stat info {};
+    if (::fstat(fd.get(), &info) != 0) ThrowErrno("take the size", path, errno);
+    const auto size = static_cast<size_t>(info.st_size);
+    // A mapping of no bytes is an error to the system, and an empty file is none to us.
+    if (S_ISREG(info.st_mode) && size == 0) return std::make_unique<PosixMappedFile>(nullptr, 0);
+    void* data = ::mmap(nullptr, size, PROT_READ, MAP_PRIVATE, fd.get(), 0);
+    if (data == MAP_FAILED) ThrowErrno("map", path, errno);
+    return std::make_unique<PosixMappedFile>(data, size);
   }
 
   std::vector<std::string> List(const std::string& dir) const override {

@@ -32,6 +32,15 @@ class FileLock {
   virtual ~FileLock() = default;
 };
 
+/// A file's bytes, mapped read-only and fetched by the system as they are touched. Immutable and
+/// thread-safe. The bytes live as long as this object. Nobody may shorten the file meanwhile: the
+/// process that reads past the new end is killed (SIGBUS).
+class MappedFile {
+ public:
+  virtual ~MappedFile() = default;
+  virtual std::string_view bytes() const = 0;
+};
+
 class Env {
  public:
   virtual ~Env() = default;
@@ -44,6 +53,8 @@ class Env {
   /// The same in blocks of bounded size, in order, for files that need not fit in memory.
   virtual void ReadBlocks(const std::string& path,
                           const std::function<void(std::string_view)>& visit) const = 0;
+  /// The same without a copy, for files larger than what is read of them.
+  virtual std::unique_ptr<MappedFile> Map(const std::string& path) const = 0;
   /// Names (not paths) in a directory, sorted; empty when the directory is missing.
   virtual std::vector<std::string> List(const std::string& dir) const = 0;
 
@@ -91,6 +102,9 @@ class FaultyEnv final : public Env {
   void ReadBlocks(const std::string& path,
                   const std::function<void(std::string_view)>& visit) const override {
     base_.ReadBlocks(path, visit);
+  }
+  std::unique_ptr<MappedFile> Map(const std::string& path) const override {
+    return base_.Map(path);
   }
   std::vector<std::string> List(const std::string& dir) const override { return base_.List(dir); }
   uint64_t FreeBytes(const std::string& path) const override { return base_.FreeBytes(path); }

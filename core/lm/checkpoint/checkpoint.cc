@@ -1,13 +1,12 @@
 #include "core/lm/checkpoint/checkpoint.h"
 
-#include <ATen/ATen.h>
-
 #include <set>
 #include <vector>
 
 #include "core/base/commit.h"
 #include "core/base/error.h"
 #include "core/base/hash.h"
+#include "core/lm/checkpoint/assemble.h"
 
 namespace retort {
 namespace {
@@ -17,41 +16,11 @@ using TensorMap = std::map<std::string, at::Tensor>;
 constexpr char kWeightsName[] = "model.safetensors";
 constexpr char kIndexName[] = "model.safetensors.index.json";
 constexpr char kConfigName[] = "config.json";
-constexpr char kHeadName[] = "lm_head.weight";
 
 [[noreturn]] void Fail(const std::string& where, const std::string& why,
                        const std::string& remedy) {
   throw Error(ExitCode::kData,
               StrCat("cannot load the model - ", where, " - ", why, " - ", remedy));
-}
-
-/// What is wrong with a checkpoint, collected so that one line tells all of it.
-class Problems {
- public:
-  void Add(const std::string& kind, const std::string& item) { items_[kind].push_back(item); }
-
-  void ThrowIfAny(const std::string& where) const {
-    std::vector<std::string> parts;
-    for (const auto& [kind, items] : items_) parts.push_back(StrCat(kind, ": ", Shorten(items)));
-    if (parts.empty()) return;
-    Fail(where, Join(parts, "; "), "use weights that belong to the config.json beside them");
-  }
-
- private:
-  static std::string Shorten(const std::vector<std::string>& items) {
-    constexpr size_t kShown = 12;
-    if (items.size() <= kShown) return Join(items, ", ");
-    const std::vector<std::string> first(items.begin(), items.begin() + kShown);
-    return StrCat(Join(first, ", "), " and ", items.size() - kShown, " more");
-  }
-
-  std::map<std::string, std::vector<std::string>> items_;
-};
-
-std::string ShapeText(at::IntArrayRef shape) {
-  std::vector<std::string> sizes;
-  for (const int64_t size : shape) sizes.push_back(StrCat(size));
-  return StrCat("[", Join(sizes, ","), "]");
 }
 
 /// File names of a sharded checkpoint, checked to be plain names in the same folder.
@@ -109,58 +78,6 @@ TensorMap ReadWeights(const Env& env, const std::string& dir) {
   Fail(dir, StrCat("it has no ", kWeightsName), "point to a Hugging Face checkpoint folder");
 }
 
-/// Buffers that old checkpoints carry and that follow from config.json.
-bool IsDerivedBuffer(const std::string& name) { return name.ends_with(".rotary_emb.inv_freq"); }
-
-void TakeTensor(const std::string& name, const at::Tensor& found, at::Tensor* slot,
-                Problems* problems) {
-  if (found.sizes() != slot->sizes()) {
-    problems->Add("misshapen", StrCat(name, " ", ShapeText(found.sizes()), " instead of ",
-                                      ShapeText(slot->sizes())));
-    return;
-  }
-  if (!found.is_floating_point()) {
-    problems->Add("not floating point", StrCat(name, " ", at::toString(found.scalar_type())));
-    return;
-  }
-  *slot = found.to(at::kFloat);
-  if (!at::isfinite(*slot).all().item<bool>()) problems->Add("not finite", name);
-}
-
-/// A tied checkpoint may repeat the embedding as its head, if it is the same.
-bool IsTiedHead(const std::string& name, const at::Tensor& found, const DecoderWeights& weights) {
-  if (name != kHeadName || !weights.config.tie_word_embeddings) return false;
-  const at::Tensor& embedding = weights.embedding.weight;
-  return !embedding.is_meta() && found.sizes() == embedding.sizes() &&
-         at::equal(found.to(at::kFloat), embedding);
-}
-
-DecoderWeights Assemble(const ModelConfig& config, const TensorMap& found,
-                        const std::string& where) {
-  DecoderWeights weights = EmptyWeights(config, at::kMeta);
-  Problems problems;
-  std::set<std::string> known;
-  for (auto& [name, slot] : NamedParameters(weights)) {
-    known.insert(name);
-    const auto it = found.find(name);
-    if (it == found.end()) {
-      problems.Add("missing", name);
-    } else {
-      TakeTensor(name, it->second, slot, &problems);
-    }
-  }
-  for (const auto& [name, tensor] : found) {
-    if (known.contains(name) || IsDerivedBuffer(name) || IsTiedHead(name, tensor, weights)) {
-      continue;
-    }
-    const bool tied_head = name == kHeadName && config.tie_word_embeddings;
-    problems.Add("extra", tied_head ? name + " (differs from the embedding it is tied to)" : name);
-  }
-  problems.ThrowIfAny(where);
-  if (config.tie_word_embeddings) weights.head = weights.embedding;
-  return weights;
-}
-
 Json GenerationConfig(int bos_id, int eos_id, int pad_id) {
   Json out = {{"do_sample", false}};
   if (bos_id >= 0) out["bos_token_id"] = bos_id;
@@ -179,7 +96,8 @@ DecoderWeights LoadCheckpoint(const Env& env, const std::string& dir) {
   }
   const ModelConfig config =
       ModelConfig::FromHuggingFace(ParseJson(env.ReadFile(config_path), config_path), config_path);
-  return Assemble(config, ReadWeights(env, dir), dir);
+  return AssembleWeights(config, ReadWeights(env, dir),
+                         {dir, "use weights that belong to the config.json beside them"});
 }
 
 void SaveCheckpoint(Env& env, const std::string& dir, const DecoderWeights& weights, int bos_id,

@@ -263,6 +263,24 @@ TEST(Env, MissingLockSupportWarnsOnceAndGoesOn) {
   EXPECT_EQ(std::count(text.begin(), text.end(), '\n'), 1) << text;
 }
 
+TEST(Env, MapsTheBytesOfAFile) {
+  const ScratchFolder folder;
+  const std::string bytes = std::string("a\0b", 3) + std::string(10000, 'x');
+  WriteText(RealEnv(), folder / "a", bytes);
+  const auto file = RealEnv().Map(folder / "a");
+  RealEnv().Remove(folder / "a");
+  EXPECT_EQ(file->bytes(), bytes);
+  WriteText(RealEnv(), folder / "empty", "");
+  EXPECT_EQ(FaultyEnv(RealEnv()).Map(folder / "empty")->bytes(), "");
+}
+
+TEST(Env, MapRefusesWhatIsNoFile) {
+  const ScratchFolder folder;
+  EXPECT_THAT(Failure([&] { RealEnv().Map(folder / "none"); }, ExitCode::kData),
+              HasSubstr("not found"));
+  EXPECT_THAT(Failure([&] { RealEnv().Map(folder / ""); }, ExitCode::kIo), HasSubstr("cannot map"));
+}
+
 TEST(FaultyEnv, FailsTheChosenCallOnly) {
   const ScratchFolder folder;
   FaultyEnv env(RealEnv());
