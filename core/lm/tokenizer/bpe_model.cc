@@ -116,7 +116,8 @@ BpeModel::BpeModel(const BpeParts& parts, const std::string& where)
 void BpeModel::AddMerges(const BpeParts& parts, const std::string& where) {
   merges_.reserve(parts.merges.size());
   for (size_t rank = 0; rank < parts.merges.size(); ++rank) {
-    const auto& [left, right] = parts.merges[rank];
+    const std::string& left = parts.merges[rank].first;
+    const std::string& right = parts.merges[rank].second;
     const auto fail = [&](const std::string& why) {
       FailTokenizer(where,
                     StrCat("merge ", rank, " (", Quoted(left), " and ", Quoted(right), ") ", why));
@@ -184,11 +185,12 @@ void BpeModel::AppendSymbols(std::string_view piece, std::vector<int32_t>* symbo
 int32_t BpeModel::UnknownId(std::string_view character) const {
   const int32_t unknown = unk_token_.empty() ? -1 : IdOf(unk_token_);
   if (unknown >= 0) return unknown;
-  const std::string spelling = byte_level_ ? ByteLevelSpelling(character) : std::string(character);
-  throw Error(ExitCode::kData,
-              StrCat("cannot encode ", Quoted(spelling), byte_level_ ? " (a byte)" : "",
-                     " - it is not in the vocabulary and the tokenizer has no unknown token - use "
-                     "a tokenizer that knows every byte"));
+  const std::string what =
+      byte_level_ ? StrCat("the byte ", ByteFallbackPiece(static_cast<unsigned char>(character[0])))
+                  : Quoted(character);
+  throw Error(ExitCode::kData, StrCat("cannot encode ", what,
+                                      " - it is not in the vocabulary and the tokenizer has no "
+                                      "unknown token - take it out of the text"));
 }
 
 const BpeModel::Merge* BpeModel::FindMerge(int32_t left, int32_t right) const {

@@ -1,7 +1,8 @@
 // UTF-8 and the character classes that tokenizers split at, through utf8proc. Pure functions.
 //
-// The categories are those of utf8proc's Unicode version (15.0 with 2.8.0); a character assigned
-// later counts as neither letter nor number here, though a newer `tokenizers` knows it.
+// Categories and form C are those of utf8proc's Unicode version (15.0 with 2.8.0). `tokenizers`
+// 0.23 has Unicode 16 for the former and 9 for the latter, so ids can differ for letters and
+// numbers assigned after 15.0, and for form C of marks assigned after 9.0 beside another mark.
 #pragma once
 
 #include <cstddef>
