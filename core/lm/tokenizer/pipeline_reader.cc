@@ -16,7 +16,7 @@ constexpr std::string_view kMark = "\u2581";
 std::string ReplacedText(const TokenizerJson& json, const Json& component, const char* part) {
   const Json& pattern = MemberOf(component, "pattern");
   const bool is_string = pattern.is_object() && MemberOf(pattern, "String").is_string();
-  const std::string text = is_string ? json.Text(pattern, "String") : "";
+  std::string text = is_string ? json.Text(pattern, "String") : "";
   if (text.empty()) json.Refuse(StrCat(part, Quoted(DumpJson(pattern))), "a string");
   return text;
 }
