@@ -1,8 +1,11 @@
 #include "core/lm/tokenizer/tokenizer.h"
 
+#include <utility>
+
 #include "core/base/error.h"
 #include "core/base/strings.h"
 #include "core/lm/tokenizer/formats.h"
+#include "core/lm/tokenizer/tokenizer_json.h"
 
 namespace retort {
 namespace {
@@ -15,8 +18,8 @@ std::string ReadBounded(const Env& env, const std::string& path) {
   return env.ReadFile(path);
 }
 
-Json ReadJsonObject(const Env& env, const std::string& path) {
-  Json json = ParseJson(ReadBounded(env, path), path);
+Json ParseJsonObject(std::string_view bytes, const std::string& path) {
+  Json json = ParseJson(bytes, path);
   if (!json.is_object()) FailTokenizer(path, "the top level is not an object");
   return json;
 }
@@ -49,6 +52,23 @@ std::string SpecialToken(const Json& tokenizer_config, const std::string& key,
   FailTokenizer(where, StrCat(kTokenizerConfigName, " key ", key, " is not a token"));
 }
 
+SpecialIds ReadSpecialIds(const Json& tokenizer_config,
+                          const std::function<int32_t(const std::string&)>& id_of,
+                          const std::string& where) {
+  SpecialIds ids;
+  const std::pair<const char*, int32_t*> wanted[] = {{"bos_token", &ids.bos},
+                                                     {"eos_token", &ids.eos},
+                                                     {"pad_token", &ids.pad},
+                                                     {"unk_token", &ids.unk}};
+  for (const auto& [key, id] : wanted) {
+    const std::string piece = SpecialToken(tokenizer_config, key, where);
+    if (piece.empty()) continue;
+    *id = id_of(piece);
+    if (*id < 0) FailTokenizer(where, StrCat(key, " ", Quoted(piece), " is not in the vocabulary"));
+  }
+  return ids;
+}
+
 std::unique_ptr<Tokenizer> LoadTokenizer(const Env& env, const std::string& dir) {
   const std::string json_path = JoinPath(dir, kTokenizerJsonName);
   const std::string model_path = JoinPath(dir, kTokenizerModelName);
@@ -57,14 +77,20 @@ std::unique_ptr<Tokenizer> LoadTokenizer(const Env& env, const std::string& dir)
   if (!has_json && !has_model) {
     FailTokenizer(dir, StrCat("it has neither ", kTokenizerJsonName, " nor ", kTokenizerModelName));
   }
-  Json config = env.Exists(config_path) ? ReadJsonObject(env, config_path) : Json::object();
+  Json config = env.Exists(config_path)
+                    ? ParseJsonObject(ReadBounded(env, config_path), config_path)
+                    : Json::object();
   if (has_json) {
-    const Json tokenizer = ReadJsonObject(env, json_path);
+    std::string bytes = ReadBounded(env, json_path);
+    const Json tokenizer = ParseJsonObject(bytes, json_path);
     const std::string type = ModelType(tokenizer, json_path);
     if (type == "WordLevel") return MakeWordLevelFromJson(tokenizer, config, json_path);
+    if (type == "BPE") {
+      return MakeBpeFromJson(std::move(bytes), tokenizer, std::move(config), json_path);
+    }
     if (!has_model) {
-      FailTokenizer(json_path, StrCat("not supported yet by this version: model type ", type,
-                                      "; supported: WordLevel, SentencePiece"));
+      FailTokenizer(json_path, StrCat("not supported by this version: model type ", Quoted(type),
+                                      "; supported: BPE, WordLevel, SentencePiece"));
     }
   }
   return MakeSentencePieceTokenizer(ReadBounded(env, model_path), std::move(config), model_path);

@@ -23,7 +23,9 @@ struct SpecialIds {
 class Tokenizer {
  public:
   virtual ~Tokenizer() = default;
-  /// Without special tokens. Error(kData) if the text has something it cannot represent.
+  /// Without the special tokens a template would add. Error(kData) if the text has something it
+  /// cannot represent. In tokenizer.json tokenizers an added token spelled in the text becomes its
+  /// id; with model type BPE bytes that are no UTF-8 count as U+FFFD.
   virtual std::vector<int32_t> Encode(std::string_view text) const = 0;
   /// Special ids are left out; ids out of range are an error of the caller.
   virtual std::string Decode(std::span<const int32_t> ids) const = 0;
@@ -42,8 +44,9 @@ class Tokenizer {
 /// joins with single spaces. An unknown word encodes as <unk>.
 std::unique_ptr<Tokenizer> MakeWordLevelTokenizer(const std::vector<std::string>& words);
 
-/// Loads the tokenizer of a checkpoint folder: tokenizer.json (WordLevel) or tokenizer.model
-/// (SentencePiece). Error(kData) for a malformed or unsupported file, naming it.
+/// Loads the tokenizer of a checkpoint folder: tokenizer.json (model type BPE or WordLevel), or
+/// tokenizer.model (SentencePiece) where there is no tokenizer.json of such a type. Error(kData)
+/// for a malformed or unsupported file, naming it.
 std::unique_ptr<Tokenizer> LoadTokenizer(const Env& env, const std::string& dir);
 
 /// bos (if the tokenizer has one) + encoded prompt: what every prompt in Retort is.

@@ -178,7 +178,7 @@ class WordLevelReader {
     ReadModelVocabulary();
     ReadAddedTokens();
     FillPieces();
-    ReadSpecialIds(config);
+    ReadSpecials(config);
     vocabulary_.post_processor = tokenizer_.value("post_processor", Json());
     return std::move(vocabulary_);
   }
@@ -265,20 +265,16 @@ class WordLevelReader {
     for (const int32_t id : special_) vocabulary_.special[static_cast<size_t>(id)] = true;
   }
 
-  void ReadSpecialIds(const Json& config) {
-    const std::pair<const char*, int32_t*> wanted[] = {{"bos_token", &vocabulary_.ids.bos},
-                                                       {"eos_token", &vocabulary_.ids.eos},
-                                                       {"pad_token", &vocabulary_.ids.pad},
-                                                       {"unk_token", &vocabulary_.ids.unk}};
-    for (const auto& [key, id] : wanted) {
-      const std::string piece = SpecialToken(config, key, where_);
-      if (piece.empty()) continue;
-      const auto it = std::find(vocabulary_.pieces.begin(), vocabulary_.pieces.end(), piece);
-      if (it == vocabulary_.pieces.end()) {
-        FailTokenizer(where_, StrCat(key, " \"", piece, "\" is not in the vocabulary"));
-      }
-      *id = static_cast<int32_t>(it - vocabulary_.pieces.begin());
-      MarkSpecial(*id);
+  void ReadSpecials(const Json& config) {
+    const auto id_of = [this](const std::string& piece) {
+      const auto& pieces = vocabulary_.pieces;
+      const auto it = std::find(pieces.begin(), pieces.end(), piece);
+      return it == pieces.end() ? -1 : static_cast<int32_t>(it - pieces.begin());
+    };
+    vocabulary_.ids = ReadSpecialIds(config, id_of, where_);
+    for (const int32_t id :
+         {vocabulary_.ids.bos, vocabulary_.ids.eos, vocabulary_.ids.pad, vocabulary_.ids.unk}) {
+      if (id >= 0) MarkSpecial(id);
     }
   }
 

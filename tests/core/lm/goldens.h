@@ -1,6 +1,7 @@
 // Small models and batches that the tests of core/lm share.
 #pragma once
 
+#include <cstdint>
 #include <vector>
 
 #include "core/lm/model/decoder.h"

@@ -8,7 +8,7 @@
 
 #include "core/base/commit.h"
 #include "core/lm/tokenizer/formats.h"
-#include "tests/core/lm/goldens.h"
+#include "tests/core/lm/test_files.h"
 
 namespace retort {
 namespace {
@@ -25,7 +25,8 @@ std::string LoadRefusal(const std::string& dir) {
 
 class TokenizerGoldenTest : public testing::TestWithParam<const char*> {};
 
-// tests/data/lm/make_goldens.py: tokenizers 0.23.3 and sentencepiece 0.2.3; ids exactly.
+// tests/data/lm/make_goldens.py and make_bpe_goldens.py: tokenizers 0.23.3 and sentencepiece 0.2.3;
+// ids exactly.
 TEST_P(TokenizerGoldenTest, IdsAndTextsAreThoseOfTheReference) {
   const auto tokenizer = LoadTokenizer(RealEnv(), GoldenPath(GetParam()));
   const Json golden = GoldenJson(std::string(GetParam()) + "_ids.json");
@@ -52,8 +53,10 @@ TEST_P(TokenizerGoldenTest, ASavedTokenizerLoadsAsTheSame) {
 }
 
 INSTANTIATE_TEST_SUITE_P(Formats, TokenizerGoldenTest,
-                         testing::Values("word_level", "sentencepiece_unigram",
-                                         "sentencepiece_bpe"));
+                         testing::Values("word_level", "sentencepiece_unigram", "sentencepiece_bpe",
+                                         "bpe_gpt2", "bpe_prefix_space", "bpe_llama3", "bpe_qwen2",
+                                         "bpe_smollm2", "bpe_llama2", "bpe_gemma",
+                                         "bpe_metaspace"));
 
 TEST(WordLevelTokenizer, NumbersSpecialsThenWords) {
   const auto tokenizer = MakeWordLevelTokenizer({"x", "y"});
@@ -118,9 +121,10 @@ class TokenizerJsonTest : public testing::Test {
 };
 
 TEST_F(TokenizerJsonTest, RefusesOtherModelTypesByName) {
-  json_["model"]["type"] = "BPE";
+  json_["model"]["type"] = "Unigram";
   ExpectRefusal(
-      "not supported yet by this version: model type BPE; supported: WordLevel, SentencePiece");
+      "not supported by this version: model type \"Unigram\"; supported: BPE, WordLevel, "
+      "SentencePiece");
   json_["model"].erase("type");
   ExpectRefusal("does not say its type");
   json_.erase("model");
@@ -189,7 +193,7 @@ TEST(LoadTokenizer, RefusesAFolderWithoutOne) {
 
 TEST(LoadTokenizer, PrefersTheSentencePieceModelOverAJsonItCannotRead) {
   const std::string dir = FreshDir("both");
-  Put(dir, "tokenizer.json", "{\"model\": {\"type\": \"BPE\"}}");
+  Put(dir, "tokenizer.json", "{\"model\": {\"type\": \"Unigram\"}}");
   Put(dir, "tokenizer.model", RealEnv().ReadFile(GoldenPath("sentencepiece_bpe/tokenizer.model")));
   EXPECT_GT(LoadTokenizer(RealEnv(), dir)->VocabSize(), 256);
 }
