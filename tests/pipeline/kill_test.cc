@@ -156,7 +156,7 @@ INSTANTIATE_TEST_SUITE_P(Stages, KillInStage,
                          ::testing::Values(OneStage{"generate", "search"},
                                            OneStage{"filter", "traces"},
                                            OneStage{"train", "student"}),
-                         [](const auto& info) { return std::string(info.param.kind); });
+                         [](const auto& stage) { return std::string(stage.param.kind); });
 
 TEST_F(Kill, AtEveryNamedCrashPointEndsInTheBytesOfAnUndisturbedRun) {
   ASSERT_EQ(Wait(Start("undisturbed", "")), 0);

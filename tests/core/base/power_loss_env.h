@@ -39,6 +39,9 @@ class PowerLossEnv final : public Env {
                   const std::function<void(std::string_view)>& visit) const override {
     base_.ReadBlocks(path, visit);
   }
+  std::unique_ptr<MappedFile> Map(const std::string& path) const override {
+    return base_.Map(path);
+  }
   std::vector<std::string> List(const std::string& dir) const override { return base_.List(dir); }
   uint64_t FreeBytes(const std::string& path) const override { return base_.FreeBytes(path); }
 
