@@ -16,7 +16,7 @@ namespace retort {
 
 /// One finished trace of a tree, in order of expansion.
 struct SampleOutcome {
-  int32_t same_as = 0;                     // index of the first sample with the same answer (Verifier::AnswerKey)
+  int32_t same_as = 0;  // index of the first sample with the same answer (Verifier::AnswerKey)
   Verdict checked = Verdict::kUnverified;  // by the question alone, as the search saw it
   bool correct = false;                    // by the gold answer
   double mean_log_prob = 0;                // per token, under the model

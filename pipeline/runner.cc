@@ -269,6 +269,7 @@ void Runner::Lock() {
 }
 
 void Runner::WriteRunFiles() {
+  SweepTemporaries(env_, run_dir_);
   WriteFileAtomically(env_, JoinPath(run_dir_, "config.yaml"), experiment_.resolved_yaml);
   const Json manifest = {{"name", experiment_.name},
                          {"command_line", options_.command_line},
@@ -329,6 +330,7 @@ void Runner::RunNode(size_t index, const NodeStatus& status) {
   LogInfo(StrCat(node.Id(), ": ", status.state == StageState::kPartial ? "resuming" : "starting",
                  " (", status.dir, status.why.empty() ? "" : "; ", status.why, ")"));
   env_.CreateDirs(status.dir);
+  SweepTemporaries(env_, status.dir);  // of a killed attempt; the run's lock is held
   WriteFileAtomically(env_, JoinPath(status.dir, "key.json"),
                       DumpJsonPretty(WithoutTimes(node, *KeyFacts(index))));
   const StageContext context = MakeContext(index, status);

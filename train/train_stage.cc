@@ -323,6 +323,8 @@ void Trainer::Finish() {
   WriteCurve();
   const std::string model_dir = JoinPath(context_.dir, "model");
   const SpecialIds& special = inputs_.tokenizer.Specials();
+  SweepTemporaries(context_.env,
+                   model_dir);  // a killed attempt's; the folder's hash names its files
   SaveCheckpoint(context_.env, model_dir, SelectedWeights(), special.bos, special.eos, special.pad);
   inputs_.tokenizer.Save(context_.env, model_dir);
   CrashPoint("train.before_manifest");

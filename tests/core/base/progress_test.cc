@@ -72,12 +72,15 @@ TEST(Progress, TerminalLineIsRedrawn) {
   const int fd = open(ptsname(terminal), O_RDWR | O_NOCTTY);
   ASSERT_GE(fd, 0);
   OutputOf(fd, 1000, "");
-  char buffer[4096];
-  const ssize_t size = read(terminal, buffer, sizeof(buffer));
+  std::string text;  // a terminal hands out its bytes in pieces
+  while (text.find('\n') == std::string::npos) {
+    char buffer[4096];
+    const ssize_t size = read(terminal, buffer, sizeof(buffer));
+    ASSERT_GT(size, 0) << text;
+    text.append(buffer, static_cast<size_t>(size));
+  }
   close(fd);
   close(terminal);
-  ASSERT_GT(size, 0);
-  const std::string text(buffer, static_cast<size_t>(size));
   EXPECT_EQ(text[0], '\r');
   EXPECT_NE(text.find("\x1b[K"), std::string::npos);
   EXPECT_EQ(std::count(text.begin(), text.end(), '\n'), 1) << text;
