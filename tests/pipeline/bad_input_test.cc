@@ -99,6 +99,17 @@ TEST_F(BadInput, ReferencesToStagesAndSplitsAreChecked) {
   ExpectConfigError("problems.gold.traces=0", "problems.gold.traces is 0");
 }
 
+TEST_F(BadInput, ASearchThatCannotCheckMayNotSelectByTheChecker) {
+  Write("p.jsonl", "{\"question\": \"1+1?\", \"answer\": \"#### 2\"}\n");
+  Write("j.yaml", "name: j\ntask: {name: jsonl, file: " + Path("p.jsonl") +
+                      "}\nproblems: {search: {share: 1}}\ngenerate:\n  s: {model: ./m, problems: "
+                      "search, strategy: {name: best_of_n, n: 4}}\n");
+  const Result refused = Retort({"config", Path("j.yaml")});
+  EXPECT_EQ(refused.code, 78);
+  EXPECT_THAT(refused.err, HasSubstr("cannot be checked without the gold answer"));
+  EXPECT_EQ(Retort({"config", Path("j.yaml"), "generate.s.strategy.select=vote"}).code, 0);
+}
+
 TEST_F(BadInput, MissingFilesAreNamed) {
   EXPECT_THAT(Retort({"run", Path("none.yaml")}).err,
               HasSubstr("none.yaml: no such experiment file"));

@@ -46,7 +46,8 @@ TEST(Clock, PeakMemoryStartsAnewAfterAReset) {
     with_block = PeakResidentBytes();
     EXPECT_EQ(block.back(), 'x');
   }
-  EXPECT_GE(PeakResidentBytes(), with_block);
+  // The kernel counts in batches a thread: a megabyte more or less.
+  EXPECT_GE(PeakResidentBytes() + (uint64_t{1} << 20), with_block);
   ResetPeakResident();
   if (PeakResidentBytes() >= with_block) GTEST_SKIP() << "this kernel keeps the peak";
   EXPECT_LT(PeakResidentBytes(), with_block - (uint64_t{64} << 20));
