@@ -38,7 +38,6 @@ struct InspectArguments {
   std::string path;
   std::string problem;  // of a trace shard or generate folder
   int64_t limit = 3;    // trees, examples or records shown
-  bool prompt = false;  // with token ids
 };
 /// Says what any Retort file is, and shows it: a search tree is drawn in the terminal.
 int InspectCommand(Env& env, const InspectArguments& arguments, std::ostream& out);
