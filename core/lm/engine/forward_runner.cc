@@ -3,6 +3,8 @@
 #include <ATen/ATen.h>
 #include <ATen/Parallel.h>
 #include <c10/core/InferenceMode.h>
+#include <sys/mman.h>
+#include <unistd.h>
 
 #include <algorithm>
 #include <cstdlib>
@@ -39,7 +41,8 @@ void MoveWeights(DecoderWeights& weights, at::Device device) {
 }
 
 /// Zeros that take no memory until they are written: a pool as large as the limit allows, of which
-/// a small run uses little.
+/// a small run uses little. Huge pages where the system gives them: rows of many sequences are read
+/// at once, from all over the pool.
 at::Tensor LazyZeros(at::IntArrayRef sizes) {
   const auto count = static_cast<size_t>(c10::multiply_integers(sizes));
   void* memory = std::calloc(count, sizeof(float));
@@ -47,6 +50,11 @@ at::Tensor LazyZeros(at::IntArrayRef sizes) {
     throw Error(ExitCode::kConfig, StrCat("kv_memory_mb: cannot allocate ", count * sizeof(float),
                                           " bytes - lower it"));
   }
+  const auto page = static_cast<uintptr_t>(sysconf(_SC_PAGESIZE));
+  const uintptr_t begin = (reinterpret_cast<uintptr_t>(memory) + page - 1) / page * page;
+  const uintptr_t end = reinterpret_cast<uintptr_t>(memory) + count * sizeof(float);
+  // Advice: a system without huge pages refuses it, and nothing changes.
+  if (end > begin) madvise(reinterpret_cast<void*>(begin), end - begin, MADV_HUGEPAGE);
   return at::from_blob(
       memory, sizes, [](void* p) { std::free(p); }, at::kFloat);
 }

@@ -24,9 +24,39 @@ PrefixTree::Lease PrefixTree::OpenPrivate() {
 
 int32_t PrefixTree::Find(const Lease& lease, int32_t id) const {
   const uint32_t node = lease.node();
-  if (!IsRoot(node) && nodes_[node].children == 0) return -1;  // most tokens are the first there
+  if (!IsRoot(node)) {
+    const Node& n = nodes_[node];
+    if (n.first_child >= 0 && nodes_[static_cast<size_t>(n.first_child)].id == id) {
+      return n.first_child;
+    }
+    if (n.children == (n.first_child >= 0 ? 1 : 0)) return -1;
+  }
   const auto found = children_.find(Key(node, id));
   return found == children_.end() ? -1 : found->second;
+}
+
+void PrefixTree::AddChild(uint32_t parent, int32_t id, int32_t slot) {
+  if (!IsRoot(parent)) {
+    Node& n = nodes_[parent];
+    ++n.children;
+    if (n.first_child < 0) {
+      n.first_child = slot;
+      return;
+    }
+  }
+  children_.emplace(Key(parent, id), slot);
+}
+
+void PrefixTree::DropChild(uint32_t parent, int32_t id, int32_t slot) {
+  if (!IsRoot(parent)) {
+    Node& n = nodes_[parent];
+    --n.children;
+    if (n.first_child == slot) {
+      n.first_child = -1;
+      return;
+    }
+  }
+  children_.erase(Key(parent, id));
 }
 
 bool PrefixTree::Extend(Lease& lease, int32_t id, bool* shared) {
@@ -36,10 +66,11 @@ bool PrefixTree::Extend(Lease& lease, int32_t id, bool* shared) {
   if (!*shared) {
     slot = TakeFree();
     if (slot < 0) return false;
-    nodes_[static_cast<size_t>(slot)] = {
-        .parent = parent, .id = id, .children = 0, .holds = 0, .stamp = 0};
-    children_.emplace(Key(parent, id), slot);
-    if (!IsRoot(parent)) ++nodes_[parent].children;
+    Node& node = nodes_[static_cast<size_t>(slot)];
+    node = Node{};
+    node.parent = parent;
+    node.id = id;
+    AddChild(parent, id, slot);
   }
   Hold(static_cast<uint32_t>(slot));
   if (!IsRoot(parent)) Unhold(parent);  // the lease's own hold; the child holds it from now on
@@ -85,11 +116,11 @@ void PrefixTree::Unhold(uint32_t node) {
 void PrefixTree::Remove(uint32_t node) {
   const Node n = nodes_[node];
   unused_leaves_.erase({n.stamp, node});
-  children_.erase(Key(n.parent, n.id));
+  DropChild(n.parent, n.id, static_cast<int32_t>(node));
   free_.push_back(static_cast<int32_t>(node));
   if (IsRoot(n.parent)) return;
   Node& parent = nodes_[n.parent];
-  const bool unused = --parent.children == 0 && parent.holds == 0;
+  const bool unused = parent.children == 0 && parent.holds == 0;
   parent.stamp = std::max(parent.stamp, n.stamp);
   if (unused) unused_leaves_.insert({parent.stamp, n.parent});
 }

@@ -52,14 +52,17 @@ class PrefixTree {
     uint32_t parent = 0;  // slot, or a root (>= slots())
     int32_t id = 0;
     int32_t children = 0;
-    int32_t holds = 0;   // leases that end here, plus children that are held
-    uint64_t stamp = 0;  // latest release of this node or of a descendant that is gone
+    int32_t first_child = -1;  // slot of one child, not in children_; most have no other
+    int32_t holds = 0;         // leases that end here, plus children that are held
+    uint64_t stamp = 0;        // latest release of this node or of a descendant that is gone
   };
 
   static uint64_t Key(uint32_t parent, int32_t id) {
     return uint64_t{parent} << 32U | static_cast<uint32_t>(id);
   }
   bool IsRoot(uint32_t node) const { return node >= slots_; }
+  void AddChild(uint32_t parent, int32_t id, int32_t slot);
+  void DropChild(uint32_t parent, int32_t id, int32_t slot);
   int32_t TakeFree();
   bool EvictOne();
   void Hold(uint32_t node);
@@ -69,7 +72,7 @@ class PrefixTree {
   int64_t slots_;
   std::vector<Node> nodes_;    // by slot, as many as were ever used: a short run stays small
   std::vector<int32_t> free_;  // stack of those not in use now
-  std::unordered_map<uint64_t, int32_t> children_;         // Key(parent, id) -> slot
+  std::unordered_map<uint64_t, int32_t> children_;         // Key(parent, id) -> slot of the rest
   std::set<std::pair<uint64_t, uint32_t>> unused_leaves_;  // (stamp, slot): oldest first
   uint64_t clock_ = 0;
   uint32_t private_roots_ = 0;
