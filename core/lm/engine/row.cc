@@ -6,12 +6,24 @@
 #include "core/lm/engine/sampler.h"
 
 namespace retort {
+namespace {
+
+// Most completions are shorter than their limit.
+constexpr int kReservedTokens = 64;
+
+}  // namespace
 
 Row::Row(const GenerateRequest& request)
     : generate_(&request),
       ids_(request.prompt_ids),
       next_(static_cast<int64_t>(ids_.size()) - 1),
-      longest_(next_ + request.sampling.max_new_tokens) {}
+      longest_(next_ + request.sampling.max_new_tokens) {
+  const auto expected =
+      static_cast<size_t>(std::min(request.sampling.max_new_tokens, kReservedTokens));
+  ids_.reserve(ids_.size() + expected);
+  completion_.reserve(expected);
+  log_probs_.reserve(expected);
+}
 
 Row::Row(const ScoreRequest& request)
     : score_(&request),

@@ -15,17 +15,19 @@ namespace {
 /// exp((logit - largest) * factor) of every token: the tempered probabilities up to their sum.
 struct Weights {
   float largest = 0;
-  float sum = 0;  // in 16 lanes
-  std::vector<float> of;
+  float sum = 0;              // in 16 lanes
+  std::span<const float> of;  // in this thread's memory, until its next Exponentials
 };
 
 Weights Exponentials(std::span<const float> logits, float factor) {
+  thread_local std::vector<float> memory;  // a token is sampled too often to allocate for it
   const Kernels& kernels = BestKernels();
   const auto n = static_cast<int64_t>(logits.size());
+  memory.resize(logits.size());
   Weights weights;
-  weights.of.resize(logits.size());
+  weights.of = memory;
   weights.largest = kernels.max(logits.data(), n);
-  weights.sum = kernels.exp_sum(logits.data(), n, weights.largest, factor, weights.of.data());
+  weights.sum = kernels.exp_sum(logits.data(), n, weights.largest, factor, memory.data());
   return weights;
 }
 
@@ -39,14 +41,14 @@ float LogProb(std::span<const float> logits, const Weights& untempered, int32_t 
   return static_cast<float>(log_prob);
 }
 
-double SumOf(const std::vector<float>& weights, const std::vector<int32_t>& ids) {
+double SumOf(std::span<const float> weights, const std::vector<int32_t>& ids) {
   return std::accumulate(ids.begin(), ids.end(), 0.0, [&weights](double sum, int32_t id) {
     return sum + static_cast<double>(weights[static_cast<size_t>(id)]);
   });
 }
 
 /// Cuts `ids`, sorted by falling weight, to the smallest head that holds `top_p` of their weight.
-void KeepNucleus(const std::vector<float>& weights, double top_p, std::vector<int32_t>* ids) {
+void KeepNucleus(std::span<const float> weights, double top_p, std::vector<int32_t>* ids) {
   const double enough = top_p * SumOf(weights, *ids);
   double sum = 0;
   size_t kept = 0;
@@ -57,7 +59,7 @@ void KeepNucleus(const std::vector<float>& weights, double top_p, std::vector<in
 }
 
 /// The ids that may be drawn, ascending.
-std::vector<int32_t> Candidates(const std::vector<float>& weights, const SamplingParams& params) {
+std::vector<int32_t> Candidates(std::span<const float> weights, const SamplingParams& params) {
   std::vector<int32_t> ids(weights.size());
   std::iota(ids.begin(), ids.end(), 0);
   const bool top_k = params.top_k > 0 && static_cast<size_t>(params.top_k) < ids.size();
@@ -90,7 +92,7 @@ double Uniform(RngKey key, int64_t position) {
 }
 
 /// The first id at which the running sum passes `uniform` of the whole.
-int32_t Draw(const std::vector<float>& weights, const std::vector<int32_t>& ids, double uniform) {
+int32_t Draw(std::span<const float> weights, const std::vector<int32_t>& ids, double uniform) {
   const double threshold = uniform * SumOf(weights, ids);
   double sum = 0;
   int32_t last_possible = ids.back();
@@ -115,11 +117,11 @@ SampledToken SampleToken(std::span<const float> logits_V, const SamplingParams& 
     // A NaN equals nothing; LogProb reports it.
     token.id = best == logits_V.end() ? 0 : static_cast<int32_t>(best - logits_V.begin());
   } else {
-    const bool tempered = params.temperature != 1;
     const Weights weights =
-        tempered ? Exponentials(logits_V, static_cast<float>(1 / params.temperature)) : Weights{};
-    const std::vector<float>& of = tempered ? weights.of : untempered.of;
-    token.id = Draw(of, Candidates(of, params), Uniform(row_key, position));
+        params.temperature == 1
+            ? untempered
+            : Exponentials(logits_V, static_cast<float>(1 / params.temperature));
+    token.id = Draw(weights.of, Candidates(weights.of, params), Uniform(row_key, position));
   }
   token.log_prob = LogProb(logits_V, untempered, token.id);
   return token;

@@ -72,6 +72,7 @@ void Scheduler::Admit(std::vector<Row*>* finished) {
     if (!running_.empty() && tree_.available_slots() <= wanted) return;
     waiting_.pop_front();
     row->lease = config_.prefix_cache ? tree_.OpenShared() : tree_.OpenPrivate();
+    row->lease.slots.reserve(row->ids().capacity());
     running_.push_back(row);
     if (Advance(*row)) {
       finished->push_back(row);

@@ -6,6 +6,7 @@
 #include <cstdint>
 #include <span>
 #include <unordered_map>
+#include <vector>
 
 #include "core/lm/engine/engine.h"
 
@@ -20,15 +21,21 @@ class UsageLedger {
   void Count(std::span<const int32_t> prompt, std::span<const int32_t> fed, Usage* usage);
 
   /// Tokens that counted so far.
-  int64_t unique_tokens() const { return static_cast<int64_t>(children_.size()); }
+  int64_t unique_tokens() const { return std::ssize(nodes_) - 1; }
 
  private:
+  struct Node {
+    int32_t id = -1;
+    uint32_t first_child = 0;  // 0: none, as the root is nobody's child
+  };
+
   /// True where `id` after node `*node` is new; moves to it.
   bool Step(int32_t id, uint32_t* node);
 
-  double flops_at_zero_;                             // of a token with nothing to attend to
-  double flops_per_token_;                           // for each token attended to
-  std::unordered_map<uint64_t, uint32_t> children_;  // (node, id) -> node
+  double flops_at_zero_;                                  // of a token with nothing to attend to
+  double flops_per_token_;                                // for each token attended to
+  std::vector<Node> nodes_ = std::vector<Node>(1);        // a trie; the first node is its root
+  std::unordered_map<uint64_t, uint32_t> more_children_;  // (node, id) -> node, but for the first
 };
 
 }  // namespace retort
