@@ -50,7 +50,7 @@ class Driver {
       : config_(config),
         inputs_(inputs),
         context_(context),
-        held_out_(inputs.task, inputs.held_out),
+        held_out_(inputs.task, inputs.held_out, config.held_out_words),
         decontaminate_(MakeDecontaminate(held_out_)) {
     chain_.push_back(decontaminate_.get());
     for (const auto& filter : config.filters) chain_.push_back(filter.get());

@@ -24,6 +24,7 @@ struct FilterConfig {
   std::string gold_split;     // mixes in that split's gold traces; "" for none
   bool augment_gold = false;  // all images under the task's symmetries
   int gold_repeat = 1;        // copies of each gold example (mixing weight)
+  int held_out_words = 8;     // a run of words shared with a held-out text is too many; 0: off
   int64_t limit = 0;          // at most so many trace examples, by keyed order; 0: all
 
   static FilterConfig FromConfig(ConfigSection section);

@@ -12,19 +12,19 @@ using PromptAndSolution = std::pair<std::string, std::string>;
 
 class GoldMaker {
  public:
-  GoldMaker(const FilterConfig& config, const FilterInputs& inputs)
-      : config_(config), inputs_(inputs) {}
+  GoldMaker(const FilterConfig& config, const FilterInputs& inputs, const HeldOut& held_out)
+      : config_(config), inputs_(inputs), held_out_(held_out) {}
 
   void AddProblem(const Problem& problem, uint64_t seed) {
+    if (const auto evidence = held_out_.Find(problem.question)) {
+      result_.dropped[evidence->kind] += inputs_.gold_traces;
+      return;
+    }
     const RngKey key = Rng::DeriveKey({seed, "gold", std::string_view(problem.question.id)});
     for (const std::string& solution :
          inputs_.task.GoldTraces(problem, static_cast<int>(inputs_.gold_traces), key)) {
       AddSolution(problem, solution);
     }
-  }
-
-  void DropProblem(const Problem& /*problem*/) {
-    result_.dropped[kHeldOutReason] += inputs_.gold_traces;
   }
 
   GoldExamples Take() { return std::move(result_); }
@@ -34,6 +34,10 @@ class GoldMaker {
     const Verdict verdict = inputs_.task.GetVerifier().Verify(problem, solution);
     if (verdict != Verdict::kCorrect && verdict != Verdict::kUnverified) {
       ++result_.dropped[std::string(VerdictName(verdict))];
+      return;
+    }
+    if (const auto evidence = held_out_.FindInText(solution)) {
+      ++result_.dropped[evidence->kind];
       return;
     }
     for (const PromptAndSolution& image : Images(problem, solution)) {
@@ -59,6 +63,7 @@ class GoldMaker {
 
   const FilterConfig& config_;
   const FilterInputs& inputs_;
+  const HeldOut& held_out_;
   std::set<PromptAndSolution> seen_;
   GoldExamples result_;
 };
@@ -78,14 +83,8 @@ Example GoldExample(const Problem& problem, const std::string& solution,
 
 GoldExamples MakeGold(const FilterConfig& config, const FilterInputs& inputs,
                       const HeldOut& held_out, uint64_t seed) {
-  GoldMaker maker(config, inputs);
-  for (const Problem& problem : inputs.gold) {
-    if (held_out.Find(problem.question)) {
-      maker.DropProblem(problem);
-    } else {
-      maker.AddProblem(problem, seed);
-    }
-  }
+  GoldMaker maker(config, inputs, held_out);
+  for (const Problem& problem : inputs.gold) maker.AddProblem(problem, seed);
   return maker.Take();
 }
 

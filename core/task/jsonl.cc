@@ -113,6 +113,9 @@ class JsonlTask final : public Task {
   std::vector<std::vector<Problem>> MakeSplits(const std::vector<ProblemSplit>& splits,
                                                uint64_t seed) const override;
   std::string CanonicalKey(const Question& question) const override;
+  std::string QuestionText(const Question& question) const override {
+    return std::string(QuestionOf(question));
+  }
   const Verifier& GetVerifier() const override { return verifier_; }
   const StepRule& GetStepRule() const override { return *step_rule_; }
   std::vector<std::string> Vocabulary() const override { return {}; }

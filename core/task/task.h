@@ -79,6 +79,9 @@ class Task {
                                                        uint64_t seed) const = 0;
   /// Same text for problems that are the same up to the task's symmetries.
   virtual std::string CanonicalKey(const Question& question) const = 0;
+  /// The question as a person wrote it, without template or examples, for overlap with held-out
+  /// ones; empty where problems are no texts.
+  virtual std::string QuestionText(const Question& /*question*/) const { return ""; }
 
   virtual const Verifier& GetVerifier() const = 0;
   virtual const StepRule& GetStepRule() const = 0;

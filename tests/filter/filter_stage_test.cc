@@ -257,7 +257,7 @@ TEST_F(FilterStageTest, GoldIsAugmentedRepeatedAndNeverTwiceByChance) {
            Problem{.question = {.id = "g2", .prompt = "4 4"}}};
   const FilterConfig config =
       Config("gold_split: gold, augment_gold: true, gold_repeat: 2, filters: [{name: verified}]");
-  const HeldOut nothing(task_, {});
+  const HeldOut nothing(task_, {}, 8);
   const GoldExamples gold = MakeGold(config, Inputs({}), nothing, 3);
   // Three traces of "1 2" and their images under "2 1"; "4 4" is its own image. Each twice.
   EXPECT_EQ(gold.examples.size(), 2U * (3 * 2 + 3));

@@ -74,7 +74,7 @@ class WordSteps final : public StepRule {
 /// What FakeTask::HeuristicPlay does.
 enum class Heuristic { kNone, kFirstTwoZero };
 
-class FakeTask final : public Task {
+class FakeTask : public Task {
  public:
   explicit FakeTask(Heuristic heuristic = Heuristic::kNone, Judging judging = Judging::kByQuestion)
       : heuristic_(heuristic), verifier_(judging) {}
