@@ -5,7 +5,7 @@ set -euo pipefail
 
 packages=(g++ make cmake ninja-build ccache mold pkg-config python3 python3-pip unzip ca-certificates
   libyaml-cpp-dev libhdf5-dev libsentencepiece-dev libutf8proc-dev nlohmann-json3-dev libcli11-dev
-  libspdlog-dev libssl-dev)
+  libspdlog-dev libssl-dev libcurl4-openssl-dev)
 case "${1:-build}" in
   build) ;;
   test) packages+=(libgtest-dev libgmock-dev) ;;

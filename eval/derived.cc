@@ -119,13 +119,14 @@ Json Equivalent(const DerivedInputs& inputs, const ArmResult& student) {
   return SearchEquivalent(curves, Scores(student), Key(inputs, "search_equivalent_n"));
 }
 
-/// Sum of the CPU seconds of the stages the student carries; nullopt if one of them has none.
+/// Sum of the CPU seconds of the stages the student carries; nullopt if one of them has none, or
+/// had its work done by a server.
 std::optional<double> LineageSeconds(const DerivedInputs& inputs) {
   if (inputs.student_lineage.empty()) return std::nullopt;
   double seconds = 0;
   for (const std::string& stage : inputs.student_lineage) {
     const auto found = inputs.stages.find(stage);
-    if (found == inputs.stages.end()) return std::nullopt;
+    if (found == inputs.stages.end() || found->second.run.contains("served")) return std::nullopt;
     const double stage_seconds = NumberOf(found->second.run, "cpu_seconds", -1);
     if (stage_seconds < 0) return std::nullopt;
     seconds += stage_seconds;
@@ -135,7 +136,10 @@ std::optional<double> LineageSeconds(const DerivedInputs& inputs) {
 
 Json BreakEven(const DerivedInputs& inputs, const ArmResult& student, const ArmResult& search) {
   const std::optional<double> lineage_s = LineageSeconds(inputs);
-  if (!lineage_s) return Unknown("a stage of the student's lineage has no recorded CPU seconds");
+  if (!lineage_s)
+    return Unknown(
+        "a stage of the student's lineage has no recorded CPU seconds, or a teacher "
+        "that was served elsewhere");
   const double saving_s = search.cpu_seconds_per_problem - student.cpu_seconds_per_problem;
   if (saving_s <= 0 || student.cpu_blocks.empty() || search.cpu_blocks.empty()) {
     return Unknown("the student saves nothing a query");

@@ -87,9 +87,15 @@ class Driver {
     PrepareFolder();
     Resume();
     if (inputs_.engine != nullptr) engine_before_ = inputs_.engine->Stats();
-    Search();
+    try {
+      Search();
+    } catch (const Error&) {
+      // What a served teacher was paid for is not forgotten.
+      if (inputs_.engine != nullptr) UpdateAttempt(true);
+      throw;
+    }
     CrashPoint("generate.before_manifest");
-    attempt_.Update(done_, Total(), true);
+    UpdateAttempt(true);
     WriteManifest();
   }
 
@@ -187,7 +193,8 @@ class Driver {
     writers_[todo_[finished->index].shard]->Add(std::move(finished->tree));
     ++done_;
     progress.Add(1, Note());
-    attempt_.Update(done_, Total(), false);
+    // What was paid for is written down with every problem.
+    UpdateAttempt(attempt_.served().attempts > 0);
     return true;
   }
 
@@ -201,7 +208,12 @@ class Driver {
 
   void SyncAll() {
     for (const auto& writer : writers_) writer->Sync();
-    attempt_.Update(done_, Total(), true);
+    UpdateAttempt(true);
+  }
+
+  void UpdateAttempt(bool force) {
+    if (inputs_.engine != nullptr) attempt_.SetServed(inputs_.engine->Stats().served);
+    attempt_.Update(done_, Total(), force);
   }
 
   void WriteManifest() {
@@ -217,7 +229,17 @@ class Driver {
     WriteStageManifest(context_, content, RunFacts());
     LogInfo(StrCat("generate ", context_.name, ": ", WithCommas(tally.problems), " problems, ",
                    WithCommas(tally.solved), " solved (", PercentText(tally.solved, tally.problems),
-                   "), ", WithCommas(tally.counts.decoded), " tokens sampled"));
+                   "), ", WithCommas(tally.counts.decoded), " tokens sampled", ServedNote()));
+  }
+
+  /// "; served: 1,024 requests in 1,103 attempts, 98,304 prompt and 45,678 sampled tokens, 1.25".
+  std::string ServedNote() const {
+    const ServedUse use = attempt_.served();
+    if (use.attempts == 0) return "";
+    return StrCat("; served: ", WithCommas(use.requests), " requests in ", WithCommas(use.attempts),
+                  " attempts, ", WithCommas(use.prompt_tokens), " prompt and ",
+                  WithCommas(use.completion_tokens), " sampled tokens, money ",
+                  DoubleText(use.money));
   }
 
   Json RunFacts() const {
@@ -235,6 +257,7 @@ class Driver {
       run["engine"] = EngineUse(engine_before_, inputs_.engine->Stats());
       run["engine"]["description"] = inputs_.engine->Info().description;
     }
+    if (attempt_.served().attempts > 0) run["served"] = ServedUseJson(attempt_.served());
     return run;
   }
 

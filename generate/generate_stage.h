@@ -10,6 +10,7 @@
 #pragma once
 
 #include <memory>
+#include <optional>
 #include <span>
 #include <string>
 #include <vector>
@@ -17,16 +18,18 @@
 #include "core/base/config.h"
 #include "core/base/stage.h"
 #include "core/lm/engine/engine.h"
+#include "core/lm/engine/openai.h"
 #include "core/trace/trace_store.h"
 #include "generate/strategy.h"
 
 namespace retort {
 
 struct GenerateConfig {
-  std::string model;        // checkpoint folder or name of a train stage; "" if not needed
-  std::string problems;     // split name
-  int64_t limit = 0;        // first so many problems of the split; 0: all
-  std::string unsolved_of;  // only problems with no correct trace in that generate stage
+  std::string model;  // checkpoint folder or name of a train stage; "" if not needed
+  std::optional<ServerConfig> server;  // in place of `model`; answers differ from run to run
+  std::string problems;                // split name
+  int64_t limit = 0;                   // first so many problems of the split; 0: all
+  std::string unsolved_of;             // only problems with no correct trace in that generate stage
   int shards = 1;
   int in_flight = 32;  // problems searched at once
   Budget budget;
@@ -48,12 +51,12 @@ struct GenerateInputs {
 /// Runs or resumes to the end and writes MANIFEST.json: content {problems, solved, verdicts {name:
 /// count}, counts {prefill_computed, prefill_shared, decoded, verifier_calls, flops}, strategy,
 /// shards [{name, sha256, records}]}; run {seconds, cpu_seconds (over all attempts), attempts,
-/// host, processor, peak_resident_bytes, workers, threads, resumed {...}, engine {...}}. Terminals
-/// that Check left unverified are judged by Verify once their search has ended. The caller
-/// holds the stage folder's lock. On a stop request the running searches end, the journals are
-/// synced and ThrowIfStopRequested throws. What a search throws is rethrown after the others were
-/// filed. Error(kTryAgain) when another process holds a shard, Error(kData) for a damaged shard or
-/// a folder that belongs to other problems or settings.
+/// host, processor, peak_resident_bytes, workers, threads, resumed {...}, engine {...}, served
+/// {...} of a served teacher over all attempts}. Terminals that Check left unverified are judged by
+/// Verify once their search has ended. The caller holds the stage folder's lock. On a stop request
+/// the running searches end, the journals are synced and ThrowIfStopRequested throws. What a search
+/// throws is rethrown after the others were filed. Error(kTryAgain) when another process holds a
+/// shard, Error(kData) for a damaged shard or a folder that belongs to other problems or settings.
 void RunGenerateStage(const GenerateConfig& config, const GenerateInputs& inputs,
                       const StageContext& context);
 

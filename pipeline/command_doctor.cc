@@ -55,6 +55,15 @@ std::string TryVerify(const Env& env, const std::string& path) {
   }
 }
 
+std::string TryServer(const ServerConfig& server, Runner& runner) {
+  try {
+    CheckServer(server, runner.GetTokenizer());
+    return "";
+  } catch (const Error& error) {
+    return error.what();
+  }
+}
+
 int CheckRunFolder(Env& env, const ExperimentArguments& arguments, std::ostream& out) {
   Experiment experiment = LoadExperiment(env, arguments.config, arguments.overrides);
   Runner runner(env, experiment, {.runs_dir = arguments.runs_dir, .command_line = {}});
@@ -65,6 +74,13 @@ int CheckRunFolder(Env& env, const ExperimentArguments& arguments, std::ostream&
         Check(out, StrCat(arguments.config, ": problems, checkpoints and tokenizer agree"), "");
   } catch (const Error& error) {
     problems += Check(out, arguments.config, error.what());
+  }
+  for (const auto& [name, config] : experiment.generate) {
+    if (!config.server) continue;
+    problems += Check(out,
+                      StrCat("generate.", name, ": server ", config.server->url, " serves ",
+                             config.server->model),
+                      TryServer(*config.server, runner));
   }
   for (const NodeStatus& status : runner.Status()) {
     if (status.dir.empty()) continue;

@@ -123,7 +123,8 @@ class Builder {
       const GenerateConfig& config = e_.generate.at(name);
       CheckSplit(s, "problems", config.problems);
       CheckModel(s, "model", config.model);
-      if (config.strategy && config.strategy->NeedsEngine() && config.model.empty()) {
+      if (config.strategy && config.strategy->NeedsEngine() && config.model.empty() &&
+          !config.server) {
         s.Fail("model", StrCat("strategy ", config.strategy->Name(), " needs a model"));
       }
       CheckStrategy(s, "strategy", config.strategy.get());

@@ -1,4 +1,5 @@
 #include <algorithm>
+#include <cmath>
 #include <cstdio>
 #include <ostream>
 
@@ -18,6 +19,7 @@ constexpr double kAssumedFlopsPerCore = 15e9;
 struct Cost {
   int64_t tokens = 0;
   double flops = 0;
+  double money = 0;  // of a served teacher
 };
 
 std::string Human(double value) {
@@ -76,6 +78,7 @@ class Planner {
       const int64_t samples = strategy.value("n", int64_t{1});
       const int64_t tokens = problems * samples * e_.task->MaxCompletionTokens();
       if (!config.strategy->NeedsEngine()) return {};
+      if (config.server) return ServedCost(*config.server, problems * samples, tokens);
       return {tokens,
               static_cast<double>(tokens) * ShapeOf(config.model).FlopsPerToken(SequenceTokens())};
     }
@@ -88,6 +91,23 @@ class Planner {
     return {};
   }
 
+  /// Every request brings its prompt, whatever the server remembers of it.
+  Cost ServedCost(const ServerConfig& server, int64_t samples, int64_t tokens) {
+    const int64_t prompt_tokens = SequenceTokens() - e_.task->MaxCompletionTokens();
+    const double prompts = std::ceil(static_cast<double>(samples) / server.samples_per_request);
+    return {
+        .tokens = tokens,
+        .money = (prompts * static_cast<double>(prompt_tokens) * server.price.input_per_million +
+                  static_cast<double>(tokens) * server.price.output_per_million) /
+                 1e6};
+  }
+
+  void PrintServed(const ServerConfig& server, const Cost& cost) {
+    out_ << "    served: " << server.model << " at " << server.url << "; at most "
+         << Human(static_cast<double>(cost.tokens)) << " sampled tokens, money " << cost.money
+         << " at the prices of the file\n";
+  }
+
   void PrintNode(const StageNode& node, const NodeStatus& status) {
     out_ << node.Id() << ": " << StageStateName(status.state);
     if (!status.dir.empty()) out_ << ", " << status.dir;
@@ -95,6 +115,10 @@ class Planner {
     out_ << "\n";
     if (status.state == StageState::kDone) return;
     const Cost cost = Estimate(node);
+    const bool generates = node.kind == StageKind::kGenerate;
+    if (generates && e_.generate.at(node.section).server) {
+      PrintServed(*e_.generate.at(node.section).server, cost);
+    }
     if (cost.flops > 0) {
       const double seconds = cost.flops / (kAssumedFlopsPerCore * e_.threads);
       out_ << "    at most " << Human(static_cast<double>(cost.tokens)) << " tokens, "

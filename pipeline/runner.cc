@@ -21,6 +21,13 @@ namespace {
 void RemoveSpeedOnlyKeys(StageKind kind, Json& config) {
   if (kind == StageKind::kGenerate) {
     config.erase("in_flight");
+    if (config.contains("server")) {
+      // Where a model is served, and for how much, is no part of what it says.
+      for (const char* key : {"url", "api_key_env", "concurrency", "timeout_seconds",
+                              "max_attempts", "backoff_seconds", "price"}) {
+        config["server"].erase(key);
+      }
+    }
     if (config.contains("engine")) {
       config["engine"].erase("max_batch");
       config["engine"].erase("kv_memory_mb");

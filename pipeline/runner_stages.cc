@@ -55,7 +55,10 @@ void Runner::RunGenerate(size_t index, const StageContext& context) {
                              .tokenizer_sha256 = GetTokenizer().Sha256(),
                              .verifier = experiment_.task->GetVerifier().Identity()};
   std::unique_ptr<Engine> engine;
-  if (config.strategy->NeedsEngine()) {
+  if (config.server && config.strategy->NeedsEngine()) {
+    provenance.teacher_sha256 = ServedModelSha256(*config.server);
+    engine = MakeOpenAiEngine(*config.server, GetTokenizer());
+  } else if (config.strategy->NeedsEngine()) {
     LoadedModel model = LoadModel(env_, ModelDir(config.model), GetTokenizer());
     provenance.teacher_sha256 = model.sha256;
     engine =

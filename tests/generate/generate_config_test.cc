@@ -51,6 +51,15 @@ TEST(GenerateConfig, AStrategyThatSamplesNeedsAModel) {
   EXPECT_EQ(ErrorsOf("{problems: search, strategy: {name: solver}}"), "");
 }
 
+TEST(GenerateConfig, AServerStandsInForAModel) {
+  const std::string server = "server: {url: 'http://host:8000', model: m}, problems: search, ";
+  EXPECT_EQ(ErrorsOf("{" + server + "strategy: {name: greedy}}"), "");
+  EXPECT_NE(ErrorsOf("{model: t, " + server + "strategy: {name: greedy}}").find("not both"),
+            std::string::npos);
+  EXPECT_NE(ErrorsOf("{engine: {}, " + server + "strategy: {name: greedy}}").find("no effect"),
+            std::string::npos);
+}
+
 TEST(GenerateConfig, ASplitMustBeNamed) {
   const std::string errors = ErrorsOf("{strategy: {name: solver}}");
   EXPECT_NE(errors.find("the name of a problem split"), std::string::npos) << errors;

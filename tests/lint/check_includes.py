@@ -31,6 +31,7 @@ WRAPPED = {
     r"hdf5\.h|H5": r"core/trace/hdf5[a-z_]*\.cc$",
     r"sentencepiece": r"core/lm/tokenizer/sentence_?piece[a-z_]*\.cc$",
     r"utf8proc": r"core/lm/tokenizer/unicode\.cc$",
+    r"curl/": r"core/lm/engine/http_client\.cc$",
     r"openssl/": r"core/base/hash\.cc$",
     r"torch/|ATen/|c10/": r"(core/lm/|train/|bench/).*|eval/none$",
 }

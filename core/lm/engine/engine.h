@@ -76,6 +76,17 @@ struct EngineInfo {
   std::string description;  // "native avx512, 2 threads" for reports; no part of any key
 };
 
+/// What a served model was asked, and what it charged for by its own counts and the prices of the
+/// config. A request counts once, however often it was tried.
+struct ServedUse {
+  int64_t requests = 0;  // answered
+  int64_t attempts = 0;
+  int64_t prompt_tokens = 0;
+  int64_t completion_tokens = 0;
+  double money = 0;
+  ServedUse& operator+=(const ServedUse& other);
+};
+
 /// Whole-life counters, for benchmarks and tests.
 struct EngineStats {
   int64_t computed_tokens = 0;  // rows run through the model
@@ -83,6 +94,7 @@ struct EngineStats {
   int64_t steps = 0;            // forward calls
   int64_t evicted_slots = 0;
   double busy_seconds = 0;  // inside forward and sampling
+  ServedUse served{};       // of an engine that asks a server
   double MeanBatch() const {
     return steps ? static_cast<double>(computed_tokens) / static_cast<double>(steps) : 0;
   }

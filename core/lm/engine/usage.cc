@@ -2,6 +2,15 @@
 
 namespace retort {
 
+ServedUse& ServedUse::operator+=(const ServedUse& other) {
+  requests += other.requests;
+  attempts += other.attempts;
+  prompt_tokens += other.prompt_tokens;
+  completion_tokens += other.completion_tokens;
+  money += other.money;
+  return *this;
+}
+
 UsageLedger::UsageLedger(const ModelConfig& config)
     : flops_at_zero_(config.FlopsPerToken(0)),
       flops_per_token_(config.FlopsPerToken(1) - flops_at_zero_) {}
