@@ -8,7 +8,7 @@ packages=(g++ make cmake ninja-build ccache mold pkg-config python3 python3-pip 
   libspdlog-dev libssl-dev libcurl4-openssl-dev)
 case "${1:-build}" in
   build) ;;
-  test) packages+=(libgtest-dev libgmock-dev) ;;
+  test) packages+=(libgtest-dev libgmock-dev bubblewrap) ;;
   lint) packages+=(clang-format clang-tidy) ;;
   *) echo "install_packages.sh: unknown set '$1': expected build, test or lint" >&2; exit 64 ;;
 esac

@@ -92,8 +92,37 @@ int CheckRunFolder(Env& env, const ExperimentArguments& arguments, std::ostream&
   return problems;
 }
 
+/// The verifier that is asked for: as the experiment file sets it, or with its default keys.
+std::unique_ptr<AnswerVerifier> AuditedVerifier(const Env& env, const DoctorArguments& arguments) {
+  const ExperimentArguments& experiment = arguments.experiment;
+  if (experiment.config.empty()) return DefaultAnswerVerifier(arguments.verifier);
+  // Only task.verifier matters here: what else the file holds is not judged.
+  const auto document = ConfigDocument::Parse(env.ReadFile(experiment.config), experiment.config,
+                                              experiment.overrides);
+  ConfigSection section = document->Root().Section("task").Section("verifier");
+  std::string name;
+  section.String("name", &name);
+  if (name != arguments.verifier) {
+    throw Error(ExitCode::kUsage, StrCat(experiment.config, ": task.verifier.name is \"", name,
+                                         "\", not \"", arguments.verifier, "\""));
+  }
+  std::unique_ptr<AnswerVerifier> verifier = MakeAnswerVerifier(section);
+  if (verifier == nullptr) document->Finish();
+  return verifier;
+}
+
+/// Optional: only `verifier: {name: code}` needs it.
+std::string SandboxState() {
+  try {
+    return StrCat("ok    sandbox for model-written code: ",
+                  DefaultAnswerVerifier("code")->Identity());
+  } catch (const Error& error) {
+    return StrCat("absent  ", error.what());
+  }
+}
+
 int AuditCommand(const Env& env, const DoctorArguments& arguments, std::ostream& out) {
-  const std::unique_ptr<AnswerVerifier> verifier = DefaultAnswerVerifier(arguments.verifier);
+  const std::unique_ptr<AnswerVerifier> verifier = AuditedVerifier(env, arguments);
   const std::string path = arguments.pairs.empty()
                                ? StrCat("tests/data/verifiers/", arguments.verifier, ".jsonl")
                                : arguments.pairs;
@@ -120,6 +149,7 @@ int DoctorCommand(Env& env, const DoctorArguments& arguments, std::ostream& out)
   std::string duplicates;
   for (const std::string& found : DuplicateLibraries()) duplicates += found + "; ";
   problems += Check(out, "one copy of each runtime library", duplicates);
+  out << SandboxState() << "\n";
   const uint64_t free_bytes = env.FreeBytes(".");
   problems +=
       Check(out, StrCat("disk: ", free_bytes >> 20, " MiB free"),

@@ -58,8 +58,9 @@ struct DoctorArguments {
   std::string verifier;  // answer verifier to audit; "" for none
   std::string pairs;     // its labelled pairs; "" for tests/data/verifiers/NAME.jsonl
 };
-/// Checks the machine and, with a config, its run folder; or audits an answer verifier: prints its
-/// false positives and negatives, and fails if there is one.
+/// Checks the machine and, with a config, its run folder; or audits an answer verifier (with its
+/// default keys, or a config's task.verifier): prints its false positives and negatives, and fails
+/// if there is one.
 int DoctorCommand(Env& env, const DoctorArguments& arguments, std::ostream& out);
 
 /// The resolved plan: stages, counts, estimates, the first rendered prompt with its token ids.

@@ -1,6 +1,7 @@
 #include "core/task/answer_verifier.h"
 
 #include "core/base/error.h"
+#include "core/task/verifiers/answer_text.h"
 
 namespace retort {
 
@@ -24,6 +25,12 @@ constexpr VerifierEntry kVerifiers[] = {
 
 }  // namespace
 
+std::string AnswerVerifier::AnswerKey(std::string_view text) const {
+  const std::optional<FoundAnswer> found = FindAnswer(text);
+  if (!found) return "";
+  return NormalizedText(found->marked ? found->text : LastLine(found->text));
+}
+
 std::vector<std::string> AnswerVerifierNames() {
   std::vector<std::string> names;
   for (const VerifierEntry& entry : kVerifiers) names.emplace_back(entry.name);
@@ -44,7 +51,11 @@ std::unique_ptr<AnswerVerifier> DefaultAnswerVerifier(const std::string& name) {
   for (const std::string& known : names) {
     if (name != known) continue;
     const auto document = ConfigDocument::Parse(StrCat("name: ", name, "\n"), "verifier", {});
-    return MakeAnswerVerifier(document->Root());
+    std::unique_ptr<AnswerVerifier> verifier = MakeAnswerVerifier(document->Root());
+    if (verifier != nullptr) return verifier;
+    throw Error(ExitCode::kUsage, StrCat("verifier ", name,
+                                         " has a key without a default - name an experiment file "
+                                         "whose task.verifier sets it"));
   }
   throw Error(ExitCode::kUsage,
               StrCat("no verifier is named \"", name, "\" - there is: ", Join(names, ", ")));

@@ -21,11 +21,11 @@ size_t Occurrences(std::string_view text, std::string_view word) {
 
 /// The example's template with both places filled, the later one first: what goes in may itself
 /// look like a place.
-std::string Filled(std::string text, const JsonlRecord& record) {
+std::string Filled(std::string text, const JsonlRecord& record, const JsonlFieldsConfig& fields) {
   const size_t question = text.find(kQuestion);
   const size_t answer = text.find(kAnswer);
   if (question > answer) text.replace(question, kQuestion.size(), record.question);
-  text.replace(answer, kAnswer.size(), record.answer);
+  text.replace(answer, kAnswer.size(), GoldTrace(record.answer, fields));
   if (question < answer) text.replace(question, kQuestion.size(), record.question);
   return text;
 }
@@ -41,6 +41,9 @@ std::vector<JsonlRecord> ReadExamples(const std::string& path, size_t count,
     const Json object = ParseJson(record.text, where);
     try {
       examples.push_back(ReadJsonlRecord(object, fields));
+      if (GoldTrace(examples.back().answer, fields).empty()) {
+        throw Error(ExitCode::kData, "an example needs a solution to show");
+      }
     } catch (const Error& error) {
       throw Error(error.code(), StrCat(where, ": ", error.what()));
     }
@@ -104,7 +107,7 @@ PromptTemplate PromptTemplate::FromConfig(ConfigSection& section, const JsonlFie
     if (config.count > 0) {
       for (const JsonlRecord& example :
            ReadExamples(config.file, static_cast<size_t>(config.count), fields)) {
-        prompt.prefix += Filled(config.example, example);
+        prompt.prefix += Filled(config.example, example, fields);
         prompt.shown_questions.insert(NormalizedQuestion(example.question));
       }
     }

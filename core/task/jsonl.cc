@@ -2,8 +2,9 @@
 //
 // A problem's `answer` is the record's whole answer text (a worked solution that holds the gold
 // answer, or the gold answer alone): it is the gold trace that sft may learn, and Verify takes the
-// gold answer out of it. Without it nothing can be judged: Check says kUnverified. Layouts:
-// core/task/jsonl_layout.h; prompts: few_shot.h; verifiers: answer_verifier.h.
+// gold answer out of it. Without it nothing can be judged (Check says kUnverified), unless the
+// verifier needs no gold. Layouts: core/task/jsonl_layout.h; prompts: few_shot.h; verifiers:
+// answer_verifier.h.
 #include <set>
 #include <utility>
 
@@ -15,7 +16,6 @@
 #include "core/task/splits.h"
 #include "core/task/step_rules.h"
 #include "core/task/task.h"
-#include "core/task/verifiers/answer_text.h"
 
 namespace retort {
 namespace {
@@ -47,24 +47,22 @@ struct JsonlConfig {
 
 class JsonlVerifier final : public Verifier {
  public:
-  JsonlVerifier(JsonlFieldsConfig fields, std::unique_ptr<AnswerVerifier> answers)
-      : fields_(std::move(fields)), answers_(std::move(answers)) {}
+  /// The verifier's questions are those of the records, without what `prompt` puts around them.
+  JsonlVerifier(JsonlFieldsConfig fields, const PromptTemplate& prompt,
+                std::unique_ptr<AnswerVerifier> answers)
+      : fields_(std::move(fields)), prompt_(prompt), answers_(std::move(answers)) {}
 
   Verdict Verify(const Problem& problem, std::string_view text) const override {
-    return Compare(GoldAnswer(problem.answer, fields_), text);
+    return Judge(problem.question, GoldAnswer(problem.answer, fields_), text);
   }
 
-  /// A question alone says nothing about its answer.
-  Verdict Check(const Question& /*question*/, std::string_view /*text*/) const override {
-    return Verdict::kUnverified;
+  /// For most verifiers a question alone says nothing about its answer.
+  Verdict Check(const Question& question, std::string_view text) const override {
+    return CanCheck() ? Judge(question, "", text) : Verdict::kUnverified;
   }
-  bool CanCheck() const override { return false; }
-  /// The answer, normalised; of a text that marks none, its last line.
+  bool CanCheck() const override { return !answers_->NeedsGold(); }
   std::string AnswerKey(std::string_view text) const override {
-    const std::string marked = WithDefaultMarker(text);
-    const std::optional<FoundAnswer> found = FindAnswer(marked);
-    if (!found) return "";
-    return NormalizedText(found->marked ? found->text : LastLine(found->text));
+    return answers_->AnswerKey(WithDefaultMarker(text));
   }
 
   int StepsBeforeError(const Question& /*question*/, std::string_view /*text*/) const override {
@@ -76,13 +74,20 @@ class JsonlVerifier final : public Verifier {
                   " marker=", fields_.marker);
   }
 
-  /// A marker of the user's own says where the answer is, as "####" does.
-  Verdict Compare(std::string_view gold, std::string_view text) const {
-    if (gold.empty()) return Verdict::kUnverified;
-    return answers_->Compare(gold, WithDefaultMarker(text));
+  /// Whether the verifier can judge by this gold answer; "" is one where it needs none.
+  bool CanRead(std::string_view gold) const {
+    return !answers_->NeedsGold() || (!gold.empty() && answers_->CanRead(gold));
   }
 
  private:
+  Verdict Judge(const Question& question, std::string_view gold, std::string_view text) const {
+    if (gold.empty() && answers_->NeedsGold()) return Verdict::kUnverified;
+    const std::string_view own = prompt_.QuestionOf(question.prompt).value_or(question.prompt);
+    const Question asked{.id = question.id, .prompt = std::string(own), .horizon = 0};
+    return answers_->Judge(asked, gold, WithDefaultMarker(text));
+  }
+
+  /// A marker of the user's own says where the answer is, as "####" does.
   std::string WithDefaultMarker(std::string_view text) const {
     const bool own_marker =
         fields_.marker != kDefaultMarker && (fields_.gold == "marker" || fields_.gold == "auto");
@@ -92,6 +97,7 @@ class JsonlVerifier final : public Verifier {
   }
 
   JsonlFieldsConfig fields_;
+  PromptTemplate prompt_;
   std::unique_ptr<AnswerVerifier> answers_;
 };
 
@@ -99,7 +105,7 @@ class JsonlTask final : public Task {
  public:
   JsonlTask(JsonlConfig config, std::unique_ptr<AnswerVerifier> answers)
       : config_(std::move(config)),
-        verifier_(config_.fields, std::move(answers)),
+        verifier_(config_.fields, config_.prompt, std::move(answers)),
         step_rule_(MakeStepRule(config_.steps)) {}
 
   std::string Name() const override { return "jsonl"; }
@@ -122,10 +128,11 @@ class JsonlTask final : public Task {
   int MaxCompletionTokens() const override { return config_.max_completion_tokens; }
   std::vector<std::string> StopTexts() const override { return config_.stop; }
 
-  /// The record's answer text: there is no other.
+  /// The record's answer text, or its solution: there is no other.
   std::vector<std::string> GoldTraces(const Problem& problem, int count,
                                       RngKey /*key*/) const override {
-    return count > 0 ? std::vector{problem.answer} : std::vector<std::string>();
+    std::string trace = GoldTrace(problem.answer, config_.fields);
+    return count > 0 && !trace.empty() ? std::vector{std::move(trace)} : std::vector<std::string>();
   }
   std::optional<int64_t> CountSolutions(const Question& /*question*/) const override {
     return std::nullopt;
@@ -187,8 +194,9 @@ TaskFacts JsonlTask::Facts() const {
   TaskFacts facts;
   facts.description = StrCat("questions with gold answers from ",
                              config_.file.empty() ? "the files of its splits" : config_.file);
-  facts.solver = StrCat("none; an answer is compared with the gold answer by ",
-                        verifier_.Identity(), ", and cannot be checked without it");
+  facts.solver =
+      StrCat("none; an answer is judged by ", verifier_.Identity(),
+             verifier_.CanCheck() ? "" : " with the gold answer, and cannot be checked without it");
   facts.symmetry = "the same question text, apart from case, white space and the end's punctuation";
   const std::set<std::string> shown = ShownKeys();
   std::set<std::string> classes;
@@ -226,11 +234,17 @@ std::vector<std::vector<Problem>> JsonlTask::MakeSplits(const std::vector<Proble
 Json JsonlTask::ToJson(const Problem& problem) const {
   const std::string question(QuestionOf(problem.question));
   const std::vector<std::string>& fields = config_.fields.question;
-  if (fields.empty()) {
-    const std::string id = config_.fields.id.empty() ? "id" : config_.fields.id;
-    return {{id, problem.question.id}, {"question", question}, {"answer", problem.answer}};
+  Json object = Json::object();
+  if (config_.fields.gold == "tests") {
+    object = ParseJson(problem.answer, problem.question.id);
+  } else if (config_.fields.gold != "none") {
+    object[fields.empty() ? "answer" : config_.fields.answer] = problem.answer;
   }
-  Json object = {{config_.fields.answer, problem.answer}};
+  if (fields.empty()) {
+    object[config_.fields.id.empty() ? "id" : config_.fields.id] = problem.question.id;
+    object["question"] = question;
+    return object;
+  }
   for (const std::string& field : fields) object[field] = "";
   object[fields.front()] = question;
   if (!config_.fields.id.empty()) object[config_.fields.id] = problem.question.id;
@@ -240,12 +254,12 @@ Json JsonlTask::ToJson(const Problem& problem) const {
 Problem JsonlTask::FromJson(const Json& object) const {
   JsonlRecord record = ReadJsonlRecord(object, config_.fields);
   const std::string_view gold = GoldAnswer(record.answer, config_.fields);
-  if (gold.empty()) {
+  if (gold.empty() && config_.fields.gold != "none") {
     throw Error(ExitCode::kData,
                 StrCat("no gold answer in the answer field by task.gold: ", config_.fields.gold,
                        " (marker ", config_.fields.marker, ")"));
   }
-  if (verifier_.Compare(gold, gold) != Verdict::kCorrect) {
+  if (!verifier_.CanRead(gold)) {
     throw Error(ExitCode::kData,
                 StrCat("the gold answer \"", gold.substr(0, 80), "\" cannot be read by ",
                        verifier_.Identity(), "; choose another task.verifier.name or task.gold"));
@@ -267,6 +281,9 @@ std::unique_ptr<Task> MakeJsonl(ConfigSection section) {
   JsonlConfig config = JsonlConfig::FromConfig(section);
   std::unique_ptr<AnswerVerifier> answers = MakeAnswerVerifier(section.Section("verifier"));
   if (answers == nullptr) return nullptr;
+  if (config.fields.gold == "none" && answers->NeedsGold()) {
+    section.Fail("gold", "none, but task.verifier needs a gold answer; see command's needs_gold");
+  }
   return std::make_unique<JsonlTask>(std::move(config), std::move(answers));
 }
 

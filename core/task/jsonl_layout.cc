@@ -5,6 +5,7 @@
 #include "core/base/error.h"
 #include "core/base/strings.h"
 #include "core/task/verifiers/answer_text.h"
+#include "core/task/verifiers/code_tests.h"
 #include "core/task/verifiers/decimal.h"
 
 namespace retort {
@@ -22,10 +23,21 @@ const std::vector<JsonlLayout>& KnownLayouts() {
   return layouts;
 }
 
+/// Of records without an answer field.
+const std::vector<JsonlLayout>& QuestionLayouts() {
+  static const std::vector<JsonlLayout> layouts = {
+      {.question = {"question"}, .answer = "", .id = "id"},
+      {.question = {"Body", "Question"}, .answer = "", .id = "ID"},
+      {.question = {"problem"}, .answer = "", .id = "id"},
+      {.question = {"prompt"}, .answer = "", .id = "task_id"},
+      {.question = {"text"}, .answer = "", .id = "task_id"}};
+  return layouts;
+}
+
 [[noreturn]] void Refuse(const std::string& why) { throw Error(ExitCode::kData, why); }
 
 bool Has(const Json& object, const JsonlLayout& layout) {
-  return object.contains(layout.answer) &&
+  return (layout.answer.empty() || object.contains(layout.answer)) &&
          std::ranges::all_of(layout.question,
                              [&](const std::string& field) { return object.contains(field); });
 }
@@ -38,6 +50,16 @@ std::string FieldText(const Json& object, const std::string& field) {
   if (value.is_number_float()) return DoubleText(value.get<double>());
   if (value.is_number_integer() || value.is_boolean()) return DumpJson(value);
   Refuse(StrCat("field \"", field, "\" is ", value.type_name(), ", not a text or a number"));
+}
+
+/// Of a list of texts its lines.
+std::string LinesOrText(const Json& object, const std::string& field) {
+  const auto is_text = [](const Json& item) { return item.is_string(); };
+  if (object.contains(field) && object.at(field).is_array() &&
+      std::ranges::all_of(object.at(field), is_text)) {
+    return Join(object.at(field).get<std::vector<std::string>>(), "\n");
+  }
+  return FieldText(object, field);
 }
 
 std::string IdOf(const Json& object, const std::string& field, bool required) {
@@ -54,12 +76,33 @@ std::string IdOf(const Json& object, const std::string& field, bool required) {
 JsonlRecord ReadFields(const Json& object, const JsonlLayout& layout, bool id_required) {
   JsonlRecord record{.id = IdOf(object, layout.id, id_required)};
   for (const std::string& field : layout.question) {
-    const std::string text = FieldText(object, field);
+    const std::string text =
+        layout.answer.empty() ? LinesOrText(object, field) : FieldText(object, field);
     if (!record.question.empty() && !Trim(text).empty()) record.question += ' ';
     record.question += Trim(text);
   }
-  record.answer = Trim(FieldText(object, layout.answer));
+  if (!layout.answer.empty()) record.answer = Trim(FieldText(object, layout.answer));
   return record;
+}
+
+/// A record whose question stands alone, or beside tests.
+JsonlRecord ReadQuestion(const Json& object, const JsonlFieldsConfig& config) {
+  if (!config.question.empty()) {
+    return ReadFields(object, {.question = config.question, .answer = "", .id = config.id}, true);
+  }
+  for (JsonlLayout layout : QuestionLayouts()) {
+    if (!Has(object, layout)) continue;
+    if (!config.id.empty()) layout.id = config.id;
+    JsonlRecord record = ReadFields(object, layout, !config.id.empty());
+    if (config.gold == "tests" && object.contains("test_list")) {
+      const CodeTests tests = CodeTestsOf(object);
+      record.question += StrCat("\n", Trim(tests.tests.front()));
+    }
+    return record;
+  }
+  Refuse(
+      "no question: none of question, Body+Question, problem, prompt, text; set "
+      "task.question_fields");
 }
 
 std::string MessageText(const Json& message, const char* key) {
@@ -121,7 +164,8 @@ std::string_view AfterMarker(std::string_view answer, std::string_view marker) {
 }
 
 std::string_view FoundByRule(std::string_view answer, const JsonlFieldsConfig& config) {
-  if (config.gold == "whole") return Trim(answer);
+  if (config.gold == "whole" || config.gold == "tests") return Trim(answer);
+  if (config.gold == "none") return "";
   if (config.gold == "marker") return AfterMarker(answer, config.marker);
   if (config.gold == "boxed") return Trim(LastBoxed(answer).value_or(""));
   if (answer.find(config.marker) != std::string_view::npos) {
@@ -143,10 +187,14 @@ JsonlFieldsConfig JsonlFieldsConfig::FromConfig(ConfigSection& section) {
   section.StringList("question_fields", &config.question);
   section.String("answer_field", &config.answer);
   section.String("id_field", &config.id);
-  section.Choice("gold", &config.gold, {"auto", "whole", "marker", "boxed", "number"});
+  section.Choice("gold", &config.gold,
+                 {"auto", "whole", "marker", "boxed", "number", "tests", "none"});
   section.String("marker", &config.marker);
   section.Bool("calculator_marks", &config.calculator_marks);
-  if (config.question.empty() != config.answer.empty()) {
+  const bool has_answer_field = config.gold != "tests" && config.gold != "none";
+  if (!has_answer_field && !config.answer.empty()) {
+    section.Fail("answer_field", StrCat("gold: ", config.gold, " reads no answer field"));
+  } else if (has_answer_field && config.question.empty() != config.answer.empty()) {
     section.Fail(config.answer.empty() ? "answer_field" : "question_fields",
                  "question_fields and answer_field go together: set both or neither");
   }
@@ -160,6 +208,12 @@ std::string JsonlFieldsConfig::Identity() const {
 
 JsonlRecord ReadJsonlRecord(const Json& object, const JsonlFieldsConfig& config) {
   if (!object.is_object()) Refuse(StrCat("a record is an object, not ", object.type_name()));
+  if (config.gold == "tests" || config.gold == "none") {
+    JsonlRecord record = ReadQuestion(object, config);
+    if (Trim(record.question).empty()) Refuse("the question is empty");
+    if (config.gold == "tests") record.answer = DumpJson(CodeTestsJson(CodeTestsOf(object)));
+    return record;
+  }
   JsonlRecord record =
       config.question.empty()
           ? ReadKnownLayout(object, config.id)
@@ -175,6 +229,13 @@ JsonlRecord ReadJsonlRecord(const Json& object, const JsonlFieldsConfig& config)
 std::string_view GoldAnswer(std::string_view answer, const JsonlFieldsConfig& config) {
   const std::string_view gold = FoundByRule(answer, config);
   return config.gold == "number" && !IsOneNumber(gold) ? "" : gold;
+}
+
+std::string GoldTrace(std::string_view answer, const JsonlFieldsConfig& config) {
+  if (config.gold != "tests") return std::string(answer);
+  const std::optional<CodeTests> tests = ReadCodeTests(answer);
+  if (!tests || Trim(tests->solution).empty()) return "";
+  return StrCat("```python\n", tests->solution, tests->solution.back() == '\n' ? "" : "\n", "```");
 }
 
 std::string NormalizedQuestion(std::string_view question) {

@@ -68,6 +68,28 @@ TEST_F(BadInput, DoctorPrintsAVerifiersErrorRatesAndFailsOnAMistake) {
   EXPECT_EQ(audit("math", "nowhere.jsonl").code, 65);
 }
 
+TEST_F(BadInput, DoctorAuditsTheVerifierOfAnExperiment) {
+  Write("tiny.yaml", "task: {name: jsonl, verifier: {name: command, argv: [sh, -c, '" +
+                         std::string(R"(while read -r line; do case "$line" in *0.5*) v=correct;; )"
+                                     R"(*) v=incorrect;; esac; n=$((n+1)); )"
+                                     R"(echo "{\"request\":$n,\"verdict\":\"$v\"}"; done)") +
+                         "']}}\n");
+  Write("pairs.jsonl",
+        "{\"gold\":\"1/2\",\"text\":\"0.5\",\"accept\":true}\n"
+        "{\"gold\":\"1/2\",\"text\":\"0.6\",\"accept\":false}\n");
+  const auto audit = [this](const std::string& verifier) {
+    return Retort(
+        {"doctor", Path("tiny.yaml"), "--verifier", verifier, "--pairs", Path("pairs.jsonl")});
+  };
+  const Result right = audit("command");
+  EXPECT_EQ(right.code, 0) << right.err;
+  EXPECT_THAT(right.out, HasSubstr("0 false positives (0), 0 false negatives (0)"));
+  EXPECT_EQ(audit("math").code, 64);
+  const Result bare = Retort({"doctor", "--verifier", "command"});
+  EXPECT_EQ(bare.code, 64);
+  EXPECT_THAT(bare.err, HasSubstr("experiment file"));
+}
+
 TEST_F(BadInput, UnknownKeyIsNamedWithItsLineAndTheNearestKey) {
   Write("tiny.yaml", std::string(kTinyExperiment) + "sed: 4\n");
   const Result result = RunTiny("run");

@@ -1,4 +1,4 @@
-"""Writes the labelled pairs of every answer verifier: {exact,numeric,choice,math}.jsonl beside it.
+"""Writes the labelled pairs of every answer verifier beside it: math.jsonl, code.jsonl ...
 
 Each line is {"gold", "text", "accept"}. Pairs are composed from classes of answers: spellings of
 one value (each accepted against another), near misses of it (each refused), and the sentences an
@@ -8,6 +8,7 @@ Run: python3 tests/data/verifiers/make_pairs.py
 import json
 import os
 
+from code_pairs import code_pairs, command_pairs
 from hand_written import CHOICE, EXACT, MATH, NUMERIC
 
 HERE = os.path.dirname(os.path.abspath(__file__))
@@ -354,7 +355,8 @@ def main():
     math.add_hand_written(MATH)
     math.write("math")
     for name, make, rows in [("numeric", numeric_pairs, NUMERIC), ("choice", choice_pairs, CHOICE),
-                             ("exact", exact_pairs, EXACT)]:
+                             ("exact", exact_pairs, EXACT), ("code", code_pairs, []),
+                             ("command", command_pairs, [])]:
         pairs = Pairs()
         make(pairs)
         pairs.add_hand_written(rows)
