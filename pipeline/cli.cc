@@ -66,20 +66,25 @@ void AddCommands(CLI::App& app, Parsed& parsed) {
   CLI::App* inspect = app.add_subcommand("inspect", "say what a file or folder is and show it");
   inspect
       ->add_option("path", parsed.inspect.path,
-                   "shard, data set, journal, report, checkpoint, stage or run")
+                   "shard, data set, journal, report, model, experiment file, stage or run")
       ->required();
   inspect->add_option("--problem", parsed.inspect.problem, "draw this problem's search tree");
   inspect->add_option("--limit", parsed.inspect.limit, "trees or examples shown")
       ->capture_default_str();
-  CLI::App* exports = app.add_subcommand("export", "trees or training examples as JSON lines");
+  inspect->add_flag("--prompt", parsed.inspect.prompt,
+                    "of an experiment file: its first prompt as the model reads it, with token "
+                    "ids, and what a gold completion would teach");
+  CLI::App* exports = app.add_subcommand(
+      "export", "trees or training examples as JSON lines, or a model as a folder");
   exports
       ->add_option("path", parsed.export_.path,
-                   "generate or filter stage folder, shard or data set")
+                   "generate or filter stage folder, shard or data set; for hf a model")
       ->required();
-  exports->add_option("--to", parsed.export_.to, "format")
-      ->check(CLI::IsMember({"jsonl"}))
+  exports->add_option("--to", parsed.export_.to, "jsonl, or hf: a folder transformers loads")
+      ->check(CLI::IsMember({"jsonl", "hf"}))
       ->capture_default_str();
-  exports->add_option("-o,--output", parsed.export_.output, "file; standard output if left out");
+  exports->add_option("-o,--output", parsed.export_.output,
+                      "file, standard output if left out; for hf a new folder");
   CLI::App* config = app.add_subcommand("config", "check a file and print it with every default");
   AddExperiment(config, parsed.config);
   config->add_option("--diff", parsed.diff, "print the differences to this other file instead");

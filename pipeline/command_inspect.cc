@@ -7,11 +7,12 @@
 #include "core/base/stage.h"
 #include "core/base/strings.h"
 #include "core/lm/checkpoint/checkpoint.h"
-#include "core/lm/tokenizer/tokenizer.h"
+#include "core/lm/checkpoint/model_path.h"
 #include "core/trace/dataset.h"
 #include "core/trace/trace_codec.h"
 #include "core/trace/trace_store.h"
 #include "pipeline/commands.h"
+#include "pipeline/prompt_view.h"
 #include "pipeline/tree_view.h"
 
 namespace retort {
@@ -89,21 +90,23 @@ void InspectJournal(Env& env, const InspectArguments& arguments, std::ostream& o
   printer.Finish();
 }
 
-void InspectCheckpoint(const Env& env, const InspectArguments& arguments, std::ostream& out) {
-  const DecoderWeights weights = LoadCheckpoint(env, arguments.path);
-  const ModelConfig& c = weights.config;
-  out << arguments.path << ": checkpoint, " << WithCommas(c.ParameterCount()) << " parameters, "
-      << c.num_hidden_layers << " layers, hidden " << c.hidden_size << ", " << c.num_attention_heads
-      << "/" << c.num_key_value_heads << " heads of " << c.head_dim << ", vocabulary "
-      << c.vocab_size << "\n  sha256 " << CheckpointSha256(env, arguments.path) << "\n";
-  const std::unique_ptr<Tokenizer> tokenizer = LoadTokenizer(env, arguments.path);
-  out << "  tokenizer: " << tokenizer->VocabSize() << " pieces, bos " << tokenizer->Specials().bos
-      << ", eos " << tokenizer->Specials().eos << "\n";
+void InspectModel(const Env& env, const InspectArguments& arguments, std::ostream& out) {
+  const std::string& path = arguments.path;
+  const ModelConfig c = LoadModelWeights(env, path).config;
+  out << path << ": " << (IsGgufPath(path) ? "GGUF model, " : "checkpoint, ")
+      << WithCommas(c.ParameterCount()) << " parameters, " << c.num_hidden_layers
+      << " layers, hidden " << c.hidden_size << ", " << c.num_attention_heads << "/"
+      << c.num_key_value_heads << " heads of " << c.head_dim << ", vocabulary " << c.vocab_size
+      << "\n  sha256 " << ModelSha256(env, path) << "\n";
+  const std::unique_ptr<Tokenizer> tokenizer = LoadModelTokenizer(env, path);
+  const SpecialIds& ids = tokenizer->Specials();
+  out << "  tokenizer: " << tokenizer->VocabSize() << " pieces, bos " << ids.bos
+      << (ids.adds_bos ? " (before every prompt)" : "") << ", eos " << ids.eos << "\n";
 }
 
 void InspectFolder(Env& env, const InspectArguments& arguments, std::ostream& out) {
   const std::string& path = arguments.path;
-  if (env.Exists(JoinPath(path, "config.json"))) return InspectCheckpoint(env, arguments, out);
+  if (env.Exists(JoinPath(path, "config.json"))) return InspectModel(env, arguments, out);
   const std::optional<StageManifest> manifest = ReadStageManifest(env, path);
   if (manifest) {
     out << path << ": finished stage, key " << manifest->key.substr(0, 8) << "\n"
@@ -150,7 +153,14 @@ int InspectCommand(Env& env, const InspectArguments& arguments, std::ostream& ou
     InspectJsonFile(env, arguments, out);
   } else if (EndsWith(path, ".yaml")) {
     Experiment experiment = LoadExperiment(env, path, {});
+    if (arguments.prompt) {
+      Runner runner(env, experiment, {.runs_dir = "runs", .command_line = {}});
+      PrintPrompt(runner, experiment, out);
+      return 0;
+    }
     PrintPlan(env, experiment, {.config = path, .overrides = {}, .command_line = {}}, out);
+  } else if (IsGgufPath(path)) {
+    InspectModel(env, arguments, out);
   } else if (EndsWith(path, ".safetensors")) {
     for (const auto& [name, tensor] : ReadSafetensors(env, path)) {
       out << name << " " << tensor.dtype().name() << " [";
@@ -160,7 +170,7 @@ int InspectCommand(Env& env, const InspectArguments& arguments, std::ostream& ou
   } else {
     throw Error(ExitCode::kData, StrCat(path,
                                         ": not a file of Retort's - expected .h5, .jrn, .json, "
-                                        ".yaml, .safetensors or a folder"));
+                                        ".yaml, .safetensors, .gguf or a folder"));
   }
   return 0;
 }

@@ -38,14 +38,15 @@ struct InspectArguments {
   std::string path;
   std::string problem;  // of a trace shard or generate folder
   int64_t limit = 3;    // trees, examples or records shown
+  bool prompt = false;  // of an experiment file: its first prompt alone
 };
 /// Says what any Retort file is, and shows it: a search tree is drawn in the terminal.
 int InspectCommand(Env& env, const InspectArguments& arguments, std::ostream& out);
 
 struct ExportArguments {
-  std::string path;  // generate or filter stage folder, trace shard, data set, or checkpoint
-  std::string to = "jsonl";
-  std::string output;  // file to write; "" or "-": standard output
+  std::string path;          // generate or filter stage folder, trace shard, data set, or a model
+  std::string to = "jsonl";  // or hf: a Hugging Face folder, of a model
+  std::string output;        // file or new folder to write; "" or "-": standard output
 };
 int ExportCommand(Env& env, const ExportArguments& arguments, std::ostream& out);
 

@@ -7,6 +7,8 @@
 
 #include "core/base/error.h"
 #include "core/base/strings.h"
+#include "core/lm/checkpoint/model_path.h"
+#include "core/lm/tokenizer/chat_format.h"
 
 namespace retort {
 namespace {
@@ -34,9 +36,10 @@ std::string Unknown(const std::string& what, const std::string& name,
   return known.empty() ? text : StrCat(text, " - there is: ", Join(known, ", "));
 }
 
-/// A reference to a model is the name of a train section or the path of a folder.
+/// A reference to a model is the name of a train section or the path of a folder or GGUF file.
 bool LooksLikePath(const std::string& reference) {
-  return reference.find('/') != std::string::npos || reference.front() == '.';
+  return reference.find('/') != std::string::npos || reference.front() == '.' ||
+         IsGgufPath(reference);
 }
 
 /// The sections of one experiment, kept beside their configs so that errors have lines.
@@ -97,6 +100,13 @@ class Builder {
     e_.threads =
         threads > 0 ? threads : std::max(1, static_cast<int>(std::thread::hardware_concurrency()));
     root_.String("tokenizer", &e_.tokenizer_path);
+    std::vector<std::string> chats = {"none", "auto"};
+    for (const std::string& format : ChatFormatNames()) chats.push_back(format);
+    root_.Choice("chat", &e_.chat, chats);
+    root_.String("system_prompt", &e_.system_prompt);
+    if (e_.chat == "none" && !e_.system_prompt.empty()) {
+      root_.Fail("system_prompt", "a system text belongs to a chat - set chat: auto or a format");
+    }
     e_.task = MakeTask(root_.Section("task"));
     e_.splits = SplitsFromConfig(root_);
   }
@@ -115,7 +125,7 @@ class Builder {
   void CheckModel(ConfigSection& section, const char* key, const std::string& reference) {
     if (reference.empty() || LooksLikePath(reference) || e_.train.count(reference) != 0) return;
     section.Fail(key, Unknown("train stage", reference, KeysOf(e_.train)) +
-                          "; a folder is written with a slash (./model)");
+                          "; a folder is written with a slash (./model), a file ends in .gguf");
   }
 
   void CheckReferences() {
@@ -314,6 +324,22 @@ size_t Experiment::FindNode(StageKind kind, const std::string& section) const {
     if (nodes[i].kind == kind && nodes[i].section == section) return i;
   }
   throw Error(ExitCode::kInternal, StrCat("no stage ", StageKindName(kind), ".", section));
+}
+
+std::vector<std::string> Experiment::ModelPaths() const {
+  std::vector<std::string> paths;
+  const auto note = [&](const std::string& reference) {
+    if (reference.empty() || train.count(reference) != 0) return;
+    if (std::find(paths.begin(), paths.end(), reference) == paths.end()) {
+      paths.push_back(reference);
+    }
+  };
+  for (const auto& [unused, config] : generate) note(config.model);
+  for (const auto& [unused, config] : train) note(config.init_from);
+  for (const auto& [unused, config] : eval) {
+    for (const ArmConfig& arm : config.arms) note(arm.model);
+  }
+  return paths;
 }
 
 Experiment ParseExperiment(const std::string& text, const std::string& filename,

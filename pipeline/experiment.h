@@ -39,7 +39,10 @@ struct Experiment {
   std::string name;
   uint64_t seed = 1;
   int threads = 1;
-  std::string tokenizer_path;  // checkpoint folder whose tokenizer is used; "" for the task's words
+  std::string tokenizer_path;  // model whose tokenizer is used; "": the task's words, or without
+                               // any the first of ModelPaths
+  std::string chat = "none";   // none, auto (as the tokenizer's chat template says), or a format
+  std::string system_prompt;   // system text of the chat; "": the template's own, if chat is auto
   std::unique_ptr<Task> task;
   std::vector<ProblemSplit> splits;
   std::map<std::string, GenerateConfig> generate;
@@ -54,6 +57,8 @@ struct Experiment {
   /// Nodes of a train section, one a seed; empty if `reference` names none (then it is a folder).
   std::vector<size_t> TrainNodes(const std::string& reference) const;
   size_t FindNode(StageKind kind, const std::string& section) const;
+  /// Every model that is a path and no train section, once, teachers first.
+  std::vector<std::string> ModelPaths() const;
 };
 
 /// Parses and checks the whole file: types, names, references, cycles. Throws Error(kConfig) with

@@ -5,9 +5,8 @@
 
 #include "core/base/error.h"
 #include "core/base/strings.h"
-#include "core/lm/checkpoint/checkpoint.h"
 #include "pipeline/commands.h"
-#include "pipeline/models.h"
+#include "pipeline/prompt_view.h"
 #include "pipeline/runner.h"
 
 namespace retort {
@@ -37,12 +36,12 @@ std::string Human(double value) {
 class Planner {
  public:
   Planner(Env& env, Experiment& experiment, const ExperimentArguments& arguments, std::ostream& out)
-      : env_(env),
-        e_(experiment),
+      : e_(experiment),
         runner_(env, experiment, {.runs_dir = arguments.runs_dir, .command_line = {}}),
         out_(out) {}
 
   void Print() {
+    runner_.CheckInputs();
     out_ << e_.resolved_yaml << "\n";
     out_ << "run folder: " << runner_.run_dir() << "\n";
     for (const ProblemSplit& split : e_.splits) {
@@ -50,19 +49,10 @@ class Planner {
     }
     const std::vector<NodeStatus> status = runner_.Status();
     for (size_t i = 0; i < e_.nodes.size(); ++i) PrintNode(e_.nodes[i], status[i]);
-    PrintPrompt();
+    PrintPrompt(runner_, e_, out_);
   }
 
  private:
-  ModelConfig ShapeOf(const std::string& reference) {
-    if (e_.train.count(reference) != 0) {
-      ModelConfig shape = e_.train.at(reference).model;
-      shape.vocab_size = runner_.GetTokenizer().VocabSize();
-      return shape;
-    }
-    return LoadModel(env_, reference, runner_.GetTokenizer()).weights.config;
-  }
-
   int64_t SequenceTokens() {
     const std::string& prompt = runner_.Problems(e_.splits.front().name).front().question.prompt;
     return static_cast<int64_t>(EncodePrompt(runner_.GetTokenizer(), prompt).size()) +
@@ -78,15 +68,20 @@ class Planner {
       const int64_t samples = strategy.value("n", int64_t{1});
       const int64_t tokens = problems * samples * e_.task->MaxCompletionTokens();
       if (!config.strategy->NeedsEngine()) return {};
+<<<<<<< HEAD
       if (config.server) return ServedCost(*config.server, problems * samples, tokens);
       return {tokens,
               static_cast<double>(tokens) * ShapeOf(config.model).FlopsPerToken(SequenceTokens())};
+=======
+      return {tokens, static_cast<double>(tokens) *
+                          runner_.ShapeOf(config.model).FlopsPerToken(SequenceTokens())};
+>>>>>>> 27969980e1999dba6fdf4e0f419327e419d7c510
     }
     if (node.kind == StageKind::kTrain) {
       const TrainConfig& config = e_.train.at(node.section);
       const int64_t tokens = config.steps * config.batch_size * SequenceTokens();
       return {tokens, 3.0 * static_cast<double>(tokens) *
-                          ShapeOf(node.section).FlopsPerToken(SequenceTokens())};
+                          runner_.ShapeOf(node.section).FlopsPerToken(SequenceTokens())};
     }
     return {};
   }
@@ -128,18 +123,6 @@ class Planner {
     }
   }
 
-  void PrintPrompt() {
-    const Problem& problem = runner_.Problems(e_.splits.front().name).front();
-    const Tokenizer& tokenizer = runner_.GetTokenizer();
-    out_ << "first prompt (" << e_.splits.front().name << ", " << problem.question.id
-         << "): " << problem.question.prompt << "\n    ids:";
-    for (const int32_t id : EncodePrompt(tokenizer, problem.question.prompt)) {
-      out_ << " " << id << "=" << tokenizer.Piece(id);
-    }
-    out_ << "\n";
-  }
-
-  Env& env_;
   Experiment& e_;
   Runner runner_;
   std::ostream& out_;

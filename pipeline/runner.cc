@@ -9,6 +9,8 @@
 #include "core/base/log.h"
 #include "core/base/stop.h"
 #include "core/lm/checkpoint/checkpoint.h"
+#include "core/lm/checkpoint/model_path.h"
+#include "core/lm/checkpoint/shrink.h"
 #include "core/trace/trace_store.h"
 #include "pipeline/models.h"
 #include "pipeline/runner_state.h"
@@ -117,18 +119,7 @@ const std::vector<Problem>& Runner::Problems(const std::string& split) {
 
 const Tokenizer& Runner::GetTokenizer() {
   if (!state_->tokenizer) {
-    if (!experiment_.tokenizer_path.empty()) {
-      state_->tokenizer = LoadTokenizer(env_, experiment_.tokenizer_path);
-    } else {
-      const std::vector<std::string> words = experiment_.task->Vocabulary();
-      if (words.empty()) {
-        throw Error(ExitCode::kConfig,
-                    StrCat("task ", experiment_.task->Name(),
-                           " has no vocabulary of its own - set tokenizer: FOLDER to a "
-                           "checkpoint's folder"));
-      }
-      state_->tokenizer = MakeWordLevelTokenizer(words);
-    }
+    state_->tokenizer = OpenTokenizer(env_, experiment_, &state_->chat);
     for (auto& [name, config] : experiment_.train) {
       config.model.vocab_size = state_->tokenizer->VocabSize();
     }
@@ -136,20 +127,40 @@ const Tokenizer& Runner::GetTokenizer() {
   return *state_->tokenizer;
 }
 
+ModelConfig Runner::ShapeOf(const std::string& reference) {
+  const auto train = experiment_.train.find(reference);
+  if (train == experiment_.train.end()) {
+    const auto known = state_->shapes.find(reference);
+    if (known != state_->shapes.end()) return known->second;
+    return state_->shapes[reference] = LoadModel(env_, reference, GetTokenizer()).weights.config;
+  }
+  const TrainConfig& config = train->second;
+  GetTokenizer();  // fills in the vocabulary size
+  if (!config.shape_from_init) return config.model;
+  const ModelConfig shape = ShapeOf(config.init_from);
+  return config.keep_layers.empty() ? shape : WithLayers(shape, config.keep_layers);
+}
+
+void Runner::CheckKeptLayers() {
+  for (const auto& [name, config] : experiment_.train) {
+    if (config.keep_layers.empty()) continue;
+    const int layers = ShapeOf(config.init_from).num_hidden_layers;
+    if (config.keep_layers.back() < layers) continue;
+    throw Error(ExitCode::kConfig, StrCat("train.", name, ".keep_layers: there is no layer ",
+                                          config.keep_layers.back(), ", ", config.init_from,
+                                          " has layers 0..", layers - 1));
+  }
+}
+
 void Runner::CheckInputs() {
   for (const ProblemSplit& split : experiment_.splits) Problems(split.name);
-  std::set<std::string> folders;
-  const auto note = [&](const std::string& reference) {
-    if (!reference.empty() && experiment_.train.count(reference) == 0) folders.insert(reference);
-  };
-  for (const auto& [name, config] : experiment_.generate) note(config.model);
-  for (const auto& [name, config] : experiment_.train) note(config.init_from);
-  for (const auto& [name, config] : experiment_.eval) {
-    for (const ArmConfig& arm : config.arms) note(arm.model);
+  for (const std::string& path : experiment_.ModelPaths()) {
+    const LoadedModel model = LoadModel(env_, path, GetTokenizer());
+    state_->checkpoint_sha[path] = model.sha256;
+    state_->shapes[path] = model.weights.config;
   }
-  for (const std::string& folder : folders) {
-    state_->checkpoint_sha[folder] = LoadModel(env_, folder, GetTokenizer()).sha256;
-  }
+  CheckKeptLayers();
+  for (auto& [name, config] : experiment_.train) config.model = ShapeOf(name);
 }
 
 std::optional<Json> Runner::KeyFacts(size_t index) {
@@ -166,7 +177,7 @@ std::optional<Json> Runner::KeyFacts(size_t index) {
   const auto add_checkpoint = [&](const std::string& reference) {
     if (reference.empty() || experiment_.train.count(reference) != 0) return;
     std::string& sha = state_->checkpoint_sha[reference];
-    if (sha.empty()) sha = CheckpointSha256(env_, reference);
+    if (sha.empty()) sha = ModelSha256(env_, reference);
     checkpoints[reference] = sha;
   };
   std::set<std::string> splits;
@@ -196,16 +207,20 @@ std::optional<Json> Runner::KeyFacts(size_t index) {
     Problems(split);
     problems[split] = state_->problems_sha[split];
   }
-  return Json{{"stage", StageKindName(node.kind)},
-              {"code", StageCodeVersion(node.kind)},
-              {"config", config},
-              {"task", experiment_.task->Identity()},
-              {"verifier", experiment_.task->GetVerifier().Identity()},
-              {"tokenizer", GetTokenizer().Sha256()},
-              {"problems", problems},
-              {"checkpoints", checkpoints},
-              {"inputs", inputs},
-              {"seed", node.seed}};
+  Json facts = {{"stage", StageKindName(node.kind)},
+                {"code", StageCodeVersion(node.kind)},
+                {"config", config},
+                {"task", experiment_.task->Identity()},
+                {"verifier", experiment_.task->GetVerifier().Identity()},
+                {"tokenizer", GetTokenizer().Sha256()},
+                {"problems", problems},
+                {"checkpoints", checkpoints},
+                {"inputs", inputs},
+                {"seed", node.seed}};
+  if (state_->chat) {
+    facts["chat"] = {{"format", state_->chat->format}, {"system", state_->chat->system}};
+  }
+  return facts;
 }
 
 std::string Runner::FirstDifference(const StageNode& node, const Json& facts) const {

@@ -44,6 +44,8 @@ class Runner {
   /// Problems of all splits, made once. Error(kConfig|kData) from the task.
   const std::vector<Problem>& Problems(const std::string& split);
   const Tokenizer& GetTokenizer();
+  /// Shape of the model that a reference leads to, before or after its training.
+  ModelConfig ShapeOf(const std::string& reference);
 
   /// Checks what needs files: checkpoints exist, load and agree with the tokenizer; problem files
   /// parse; the run folder is writable. Throws the first failure.
@@ -65,6 +67,7 @@ class Runner {
   struct State;
   void Lock();
   void WriteRunFiles();
+  void CheckKeptLayers();
   void RunNode(size_t node, const NodeStatus& status);
   NodeStatus NodeStatusOf(size_t node);
   /// Re-hashes what a finished stage wrote; throws Error(kData) naming the damaged file.

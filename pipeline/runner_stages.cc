@@ -5,7 +5,7 @@
 #include "core/base/error.h"
 #include "core/base/hash.h"
 #include "core/base/log.h"
-#include "core/lm/checkpoint/checkpoint.h"
+#include "core/lm/checkpoint/shrink.h"
 #include "pipeline/models.h"
 #include "pipeline/runner.h"
 #include "pipeline/runner_state.h"
@@ -108,6 +108,7 @@ void Runner::RunTrain(size_t index, const StageContext& context) {
   const Dataset dataset = ReadDataset(env_, JoinPath(state_->done.at(filter).dir, "dataset.h5"));
   std::optional<LoadedModel> init;
   if (!config.init_from.empty()) init = LoadModel(env_, ModelDir(config.init_from), GetTokenizer());
+  if (!config.keep_layers.empty()) KeepLayers(init->weights, config.keep_layers);
   TrainInputs inputs{.task = *experiment_.task,
                      .tokenizer = GetTokenizer(),
                      .dataset = dataset,

@@ -1,3 +1,6 @@
+#include <algorithm>
+#include <functional>
+
 #include "train/objective.h"
 #include "train/train_stage.h"
 
@@ -31,6 +34,32 @@ void ReadSchedule(ConfigSection& section, TrainConfig& config) {
   section.IntList("seeds", &config.seeds, {.min = 0});
 }
 
+/// A model that starts from another one has its shape, unless the file gives one to check against.
+void ReadModel(ConfigSection& section, TrainConfig& config) {
+  section.String("init_from", &config.init_from);
+  if (config.init_from == "random") config.init_from.clear();
+  config.shape_from_init = !config.init_from.empty() && !section.Has("model");
+  if (!config.shape_from_init) {
+    ConfigSection model = section.Section("model");
+    config.model = ModelConfig::FromConfig(model);
+  }
+  ConfigSection init = section.Section("init");
+  init.Float("std", &config.init.std, {.min = 0, .exclusive_min = true});
+  init.Bool("scale_residual", &config.init.scale_residual);
+  if (!section.Has("keep_layers")) return;
+  section.IntList("keep_layers", &config.keep_layers, {.min = 0});
+  if (config.init_from.empty()) {
+    section.Fail("keep_layers",
+                 "of which model? - set init_from to the model whose layers to keep");
+  }
+  const auto& layers = config.keep_layers;
+  const bool ascending =
+      std::adjacent_find(layers.begin(), layers.end(), std::greater_equal<>()) == layers.end();
+  if (layers.empty() || !ascending) {
+    section.Fail("keep_layers", "expected layer numbers from 0, ascending, each once");
+  }
+}
+
 void ReadEvaluation(ConfigSection& section, TrainConfig& config) {
   section.Int("eval_every", &config.eval_every, {.min = 1});
   section.Int("eval_problems", &config.eval_problems, {.min = 0});
@@ -55,12 +84,7 @@ TrainConfig TrainConfig::FromConfig(ConfigSection section) {
   TrainConfig config;
   section.String("data", &config.data);
   if (config.data.empty()) section.Fail("data", "name of a filter stage is required");
-  ConfigSection model = section.Section("model");
-  config.model = ModelConfig::FromConfig(model);
-  ConfigSection init = section.Section("init");
-  init.Float("std", &config.init.std, {.min = 0, .exclusive_min = true});
-  init.Bool("scale_residual", &config.init.scale_residual);
-  section.String("init_from", &config.init_from);
+  ReadModel(section, config);
   config.objective = MakeObjective(section.Section("objective"));
   config.optimizer = OptimizerConfig::FromConfig(section.Section("optimizer"));
   ReadSchedule(section, config);

@@ -46,9 +46,11 @@ struct TrainConfig {
   ~TrainConfig();
 
   std::string data;   // name of a filter stage
-  ModelConfig model;  // vocab_size filled in by the pipeline
+  ModelConfig model;  // vocab_size filled in by the pipeline, all of it if shape_from_init
   InitConfig init;
-  std::string init_from;  // "" for random, or a checkpoint folder / train stage
+  std::string init_from;             // "" for random, or a model: a path or a train stage
+  std::vector<int64_t> keep_layers;  // of init_from, 0-based and ascending; empty: all
+  bool shape_from_init = false;      // no model: of its own
   OptimizerConfig optimizer;
   std::unique_ptr<Objective> objective;
   int64_t steps = 1000;

@@ -57,5 +57,28 @@ TEST(TrainConfig, ChecksThatCrossKeys) {
   EXPECT_THAT(ErrorOf([] { Parse("data: d\neval_problems: 0\n"); }), HasSubstr("select"));
 }
 
+TEST(TrainConfig, AModelThatStartsFromAnotherHasItsShape) {
+  const TrainConfig cut = Parse("data: d\ninit_from: ./teacher\nkeep_layers: [0, 2, 5]\n");
+  EXPECT_TRUE(cut.shape_from_init);
+  EXPECT_THAT(cut.keep_layers, ElementsAre(0, 2, 5));
+  const TrainConfig checked = Parse("data: d\ninit_from: ./t\nmodel: {num_hidden_layers: 2}\n");
+  EXPECT_FALSE(checked.shape_from_init);
+  EXPECT_EQ(checked.model.num_hidden_layers, 2);
+  const TrainConfig fresh = Parse("data: d\ninit_from: random\n");
+  EXPECT_EQ(fresh.init_from, "");
+  EXPECT_FALSE(fresh.shape_from_init);
+}
+
+TEST(TrainConfig, KeptLayersAreAscendingAndOfAModel) {
+  for (const char* layers : {"[]", "[1, 1]", "[2, 0]"}) {
+    EXPECT_THAT(
+        ErrorOf([&] { Parse(StrCat("data: d\ninit_from: ./t\nkeep_layers: ", layers, "\n")); }),
+        HasSubstr("ascending, each once"));
+  }
+  EXPECT_THAT(ErrorOf([] { Parse("data: d\nkeep_layers: [0]\n"); }), HasSubstr("of which model?"));
+  EXPECT_THAT(ErrorOf([] { Parse("data: d\ninit_from: ./t\nkeep_layers: [-1]\n"); }),
+              HasSubstr("keep_layers"));
+}
+
 }  // namespace
 }  // namespace retort

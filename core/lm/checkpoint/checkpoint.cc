@@ -86,6 +86,12 @@ Json GenerationConfig(int bos_id, int eos_id, int pad_id) {
   return out;
 }
 
+/// As config.json spells the type of the weights.
+const char* DtypeName(at::ScalarType type) {
+  if (type == at::kBFloat16) return "bfloat16";
+  return type == at::kHalf ? "float16" : "float32";
+}
+
 }  // namespace
 
 DecoderWeights LoadCheckpoint(const Env& env, const std::string& dir) {
@@ -108,8 +114,9 @@ void SaveCheckpoint(Env& env, const std::string& dir, const DecoderWeights& weig
   WriteSafetensors(env, JoinPath(dir, kWeightsName), tensors, {{"format", "pt"}});
   WriteFileAtomically(env, JoinPath(dir, "generation_config.json"),
                       DumpJsonPretty(GenerationConfig(bos_id, eos_id, pad_id)));
-  WriteFileAtomically(env, JoinPath(dir, kConfigName),
-                      DumpJsonPretty(weights.config.ToHuggingFace(bos_id, eos_id, pad_id)));
+  Json config = weights.config.ToHuggingFace(bos_id, eos_id, pad_id);
+  config["dtype"] = config["torch_dtype"] = DtypeName(weights.embedding.weight.scalar_type());
+  WriteFileAtomically(env, JoinPath(dir, kConfigName), DumpJsonPretty(config));
 }
 
 std::string CheckpointSha256(const Env& env, const std::string& dir) {

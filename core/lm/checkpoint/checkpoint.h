@@ -30,8 +30,8 @@ void WriteSafetensors(Env& env, const std::string& path,
 /// Error(kData) that names every tensor missing, extra, misshapen or not finite.
 DecoderWeights LoadCheckpoint(const Env& env, const std::string& dir);
 
-/// Writes config.json, model.safetensors, generation_config.json into `dir` (created). The caller
-/// saves the tokenizer beside it.
+/// Writes config.json, model.safetensors, generation_config.json into `dir` (created), in the type
+/// the weights have (float32, bfloat16, float16). The caller saves the tokenizer beside it.
 void SaveCheckpoint(Env& env, const std::string& dir, const DecoderWeights& weights, int bos_id,
                     int eos_id, int pad_id);
 

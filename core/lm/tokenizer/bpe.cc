@@ -1,5 +1,5 @@
 // tokenizer.json of model type BPE, byte-level or with byte fallback, as `tokenizers` 0.23 does it.
-// Added tokens spelled in a text become their ids; a template's special tokens are not added. Bytes
+// Added tokens spelled in a text become their ids. Bytes
 // that are no UTF-8 count as U+FFFD. The file's own bytes are kept for Save.
 
 #include <algorithm>
@@ -84,6 +84,7 @@ class BpeTokenizer final : public Tokenizer {
   int VocabSize() const override { return static_cast<int>(vocabulary_.pieces.size()); }
   const SpecialIds& Specials() const override { return vocabulary_.ids; }
   const std::string& Sha256() const override { return sha256_; }
+  std::string ChatTemplate() const override { return ChatTemplateOf(files_.config); }
 
   void Save(Env& env, const std::string& dir) const override {
     env.CreateDirs(dir);
@@ -160,6 +161,17 @@ void MarkSpecials(const SpecialIds& ids, BpeVocabulary* vocabulary,
   }
 }
 
+/// What the post-processor puts first is bos, whether the config names it or not.
+void ApplyFirstToken(const std::string& first_token, int32_t id, SpecialIds* ids,
+                     const TokenizerJson& json) {
+  if (first_token.empty()) return;
+  if (id < 0 || (ids->bos >= 0 && ids->bos != id)) {
+    json.Refuse(StrCat("post_processor that puts ", Quoted(first_token), " first"), "bos_token");
+  }
+  ids->bos = id;
+  ids->adds_bos = true;
+}
+
 /// Two added tokens that the normalizer makes the same cannot be told apart.
 void CheckSpellingsDiffer(const std::vector<AddedToken>& added, const BpeVocabulary& vocabulary,
                           const TokenizerJson& json) {
@@ -210,7 +222,9 @@ std::unique_ptr<Tokenizer> MakeBpeFromJson(std::string bytes, const Json& tokeni
     const auto it = std::find(pieces.begin(), pieces.end(), piece);
     return it == pieces.end() ? -1 : static_cast<int32_t>(it - pieces.begin());
   };
-  MarkSpecials(ReadSpecialIds(tokenizer_config, id_of, where), &vocabulary, &added);
+  SpecialIds ids = ReadSpecialIds(tokenizer_config, id_of, where);
+  ApplyFirstToken(pipeline.first_token, id_of(pipeline.first_token), &ids, json);
+  MarkSpecials(ids, &vocabulary, &added);
   if (tokenizer_config.empty()) {
     tokenizer_config = {{"tokenizer_class", "PreTrainedTokenizerFast"},
                         {"clean_up_tokenization_spaces", false}};

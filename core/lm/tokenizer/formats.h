@@ -14,6 +14,7 @@ namespace retort {
 inline constexpr char kTokenizerJsonName[] = "tokenizer.json";
 inline constexpr char kTokenizerModelName[] = "tokenizer.model";
 inline constexpr char kTokenizerConfigName[] = "tokenizer_config.json";
+inline constexpr char kChatTemplateName[] = "chat_template.jinja";
 /// Larger tokenizer files are refused unread.
 inline constexpr uint64_t kMaxTokenizerBytes = uint64_t{64} << 20;
 
@@ -24,6 +25,10 @@ inline constexpr uint64_t kMaxTokenizerBytes = uint64_t{64} << 20;
 /// if it is absent or null.
 std::string SpecialToken(const Json& tokenizer_config, const std::string& key,
                          const std::string& where);
+
+/// The chat_template of tokenizer_config.json: its text, or of several the one named default; "" if
+/// there is none.
+std::string ChatTemplateOf(const Json& tokenizer_config);
 
 /// The ids of bos_token, eos_token, pad_token and unk_token in tokenizer_config.json. `id_of` gives
 /// the id of a spelling, -1 if there is none; Error(kData) for a named token without one.

@@ -212,17 +212,49 @@ class DecoderReader {
   std::vector<DecodeStep> steps_;
 };
 
-void CheckPostProcessor(const TokenizerJson& json, const Json& component) {
-  if (component.is_null()) return;
-  const std::string type = json.TypeOf(component, "post_processor");
-  if (type == "TemplateProcessing" || type == "ByteLevel") return;
-  if (type != "Sequence") {
-    json.Refuse(StrCat("post_processor ", Quoted(type)), "TemplateProcessing, ByteLevel, Sequence");
+/// The special token that a TemplateProcessing puts before a single text, "" if there is none.
+std::string FirstTokenOfTemplate(const TokenizerJson& json, const Json& component) {
+  std::string first;
+  for (const Json& item : json.List(component, "single")) {
+    if (!item.is_object()) json.Fail("TemplateProcessing's single is not a list of objects");
+    const Json& token = MemberOf(item, "SpecialToken");
+    if (token.is_null()) return first;
+    if (!first.empty()) json.Refuse("two tokens before a text", "one");
+    first = token.is_object() ? json.Text(token, "id") : "";
+    if (first.empty()) json.Fail("TemplateProcessing has a special token without id");
   }
-  for (const Json& part : json.List(component, "processors")) CheckPostProcessor(json, part);
+  json.Fail("TemplateProcessing has no place for the text");
 }
 
 }  // namespace
+
+std::string FirstTokenOf(const Json& post_processor, const TokenizerJson& json) {
+  if (post_processor.is_null()) return "";
+  const std::string type = json.TypeOf(post_processor, "post_processor");
+  if (type == "ByteLevel") return "";
+  if (type == "TemplateProcessing") return FirstTokenOfTemplate(json, post_processor);
+  if (type != "Sequence") {
+    json.Refuse(StrCat("post_processor ", Quoted(type)), "TemplateProcessing, ByteLevel, Sequence");
+  }
+  std::string first;
+  for (const Json& part : json.List(post_processor, "processors")) {
+    const std::string token = FirstTokenOf(part, json);
+    if (!first.empty() && !token.empty()) json.Refuse("two tokens before a text", "one");
+    if (!token.empty()) first = token;
+  }
+  return first;
+}
+
+Json PutFirst(const std::string& token, int64_t id) {
+  const Json first = {{"SpecialToken", {{"id", token}, {"type_id", 0}}}};
+  const Json text = {{"Sequence", {{"id", "A"}, {"type_id", 0}}}};
+  const Json second_text = {{"Sequence", {{"id", "B"}, {"type_id", 1}}}};
+  const Json ids = {{"id", token}, {"ids", Json::array({id})}, {"tokens", Json::array({token})}};
+  return {{"type", "TemplateProcessing"},
+          {"single", Json::array({first, text})},
+          {"pair", Json::array({first, text, second_text})},
+          {"special_tokens", {{token, ids}}}};
+}
 
 TokenizerPipeline ReadPipeline(const Json& tokenizer, const TokenizerJson& json) {
   TokenizerPipeline pipeline;
@@ -230,7 +262,7 @@ TokenizerPipeline ReadPipeline(const Json& tokenizer, const TokenizerJson& json)
   pipeline.pre_tokenizer = PreTokenizerReader(json, pipeline.normalizer)
                                .Read(MemberOf(tokenizer, "pre_tokenizer"), &pipeline.byte_level);
   pipeline.decoder = DecoderReader(json).Read(MemberOf(tokenizer, "decoder"), pipeline.byte_level);
-  CheckPostProcessor(json, MemberOf(tokenizer, "post_processor"));
+  pipeline.first_token = FirstTokenOf(MemberOf(tokenizer, "post_processor"), json);
   return pipeline;
 }
 

@@ -2,6 +2,7 @@
 // decoder. What would change ids or text and has no step here is refused by name. Pure functions.
 #pragma once
 
+#include <string>
 #include <vector>
 
 #include "core/base/json.h"
@@ -16,6 +17,7 @@ struct TokenizerPipeline {
   std::vector<SplitStep> pre_tokenizer;
   std::vector<DecodeStep> decoder;
   bool byte_level = false;  // the model's symbols are bytes, spelled as ByteLevel's characters
+  std::string first_token;  // what the post-processor puts before a text; "": nothing
 };
 
 /// `tokenizer` is the parsed file. Error(kData) through `json` unless each part is one of
@@ -24,9 +26,15 @@ struct TokenizerPipeline {
 ///                   Digits, Metaspace (not splitting), Sequence
 ///   decoder         ByteLevel if the pre_tokenizer has it, otherwise Replace, ByteFallback, Fuse,
 ///                   Strip; Sequence
-///   post_processor  null, TemplateProcessing, ByteLevel, Sequence: the special tokens a template
-///                   adds are none of Encode's business, so it is not read further
+///   post_processor  null, TemplateProcessing with at most one token before the text, ByteLevel,
+///                   Sequence: what it puts after a text is not for prompts and not read
 /// `truncation` and `padding` are the business of whoever builds batches and are not read.
 TokenizerPipeline ReadPipeline(const Json& tokenizer, const TokenizerJson& json);
+
+/// The token that a post_processor of those puts before a text, "" if it puts none.
+std::string FirstTokenOf(const Json& post_processor, const TokenizerJson& json);
+
+/// The post_processor that puts `token` before a text.
+Json PutFirst(const std::string& token, int64_t id);
 
 }  // namespace retort

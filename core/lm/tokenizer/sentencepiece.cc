@@ -11,6 +11,7 @@
 #include "core/base/strings.h"
 #include "core/lm/tokenizer/formats.h"
 #include "core/lm/tokenizer/sentencepiece_scan.h"
+#include "core/lm/tokenizer/tokenizer_json.h"
 
 namespace retort {
 namespace {
@@ -30,6 +31,8 @@ class SentencePieceTokenizer final : public Tokenizer {
                  .eos = processor_.eos_id(),
                  .pad = processor_.pad_id(),
                  .unk = processor_.unk_id()};
+    const Json& add_bos = MemberOf(config_, "add_bos_token");
+    specials_.adds_bos = specials_.bos >= 0 && add_bos != false;
     if (config_.empty()) config_ = DefaultConfig();
   }
 
@@ -57,6 +60,7 @@ class SentencePieceTokenizer final : public Tokenizer {
   int VocabSize() const override { return processor_.GetPieceSize(); }
   const SpecialIds& Specials() const override { return specials_; }
   const std::string& Sha256() const override { return sha256_; }
+  std::string ChatTemplate() const override { return ChatTemplateOf(config_); }
 
   void Save(Env& env, const std::string& dir) const override {
     env.CreateDirs(dir);

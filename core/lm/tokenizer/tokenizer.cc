@@ -52,6 +52,19 @@ std::string SpecialToken(const Json& tokenizer_config, const std::string& key,
   FailTokenizer(where, StrCat(kTokenizerConfigName, " key ", key, " is not a token"));
 }
 
+std::string ChatTemplateOf(const Json& tokenizer_config) {
+  const Json& given = MemberOf(tokenizer_config, "chat_template");
+  if (given.is_string()) return given.get<std::string>();
+  if (!given.is_array()) return "";
+  for (const Json& named : given) {
+    const bool is_default = named.is_object() && MemberOf(named, "name") == "default";
+    if (is_default && MemberOf(named, "template").is_string()) {
+      return MemberOf(named, "template").get<std::string>();
+    }
+  }
+  return "";
+}
+
 SpecialIds ReadSpecialIds(const Json& tokenizer_config,
                           const std::function<int32_t(const std::string&)>& id_of,
                           const std::string& where) {
@@ -80,6 +93,8 @@ std::unique_ptr<Tokenizer> LoadTokenizer(const Env& env, const std::string& dir)
   Json config = env.Exists(config_path)
                     ? ParseJsonObject(ReadBounded(env, config_path), config_path)
                     : Json::object();
+  const std::string template_path = JoinPath(dir, kChatTemplateName);
+  if (env.Exists(template_path)) config["chat_template"] = ReadBounded(env, template_path);
   if (has_json) {
     std::string bytes = ReadBounded(env, json_path);
     const Json tokenizer = ParseJsonObject(bytes, json_path);
@@ -97,8 +112,8 @@ std::unique_ptr<Tokenizer> LoadTokenizer(const Env& env, const std::string& dir)
 }
 
 std::vector<int32_t> EncodePrompt(const Tokenizer& tokenizer, std::string_view prompt) {
-  std::vector<int32_t> ids = tokenizer.Encode(prompt);
-  if (tokenizer.Specials().bos >= 0) ids.insert(ids.begin(), tokenizer.Specials().bos);
+  std::vector<int32_t> ids = tokenizer.Encode(tokenizer.RenderPrompt(prompt));
+  if (tokenizer.Specials().adds_bos) ids.insert(ids.begin(), tokenizer.Specials().bos);
   return ids;
 }
 

@@ -18,6 +18,7 @@ struct SpecialIds {
   int32_t eos = -1;
   int32_t pad = -1;
   int32_t unk = -1;
+  bool adds_bos = false;  // whether a prompt begins with bos
 };
 
 class Tokenizer {
@@ -35,6 +36,13 @@ class Tokenizer {
   virtual const SpecialIds& Specials() const = 0;
   /// SHA-256 of what decides ids and text; part of stage keys and provenance.
   virtual const std::string& Sha256() const = 0;
+  /// The text a model reads for a question: itself, or a chat that ends where the reply begins
+  /// (chat_format.h).
+  virtual std::string RenderPrompt(std::string_view question) const {
+    return std::string(question);
+  }
+  /// The Jinja text of chat_template.jinja or tokenizer_config.json, never executed; "" for none.
+  virtual std::string ChatTemplate() const { return ""; }
   /// Writes tokenizer.json (or tokenizer.model) and tokenizer_config.json as `transformers` reads
   /// them.
   virtual void Save(Env& env, const std::string& dir) const = 0;
@@ -49,7 +57,10 @@ std::unique_ptr<Tokenizer> MakeWordLevelTokenizer(const std::vector<std::string>
 /// for a malformed or unsupported file, naming it.
 std::unique_ptr<Tokenizer> LoadTokenizer(const Env& env, const std::string& dir);
 
-/// bos (if the tokenizer has one) + encoded prompt: what every prompt in Retort is.
+/// The rendered prompt as ids, after bos where the tokenizer's files put it: what every prompt in
+/// Retort is. As in `transformers` 5, tokenizer.json's post-processor decides, and add_bos_token
+/// only of a tokenizer.model (true if absent). A word-level tokenizer without a post-processor
+/// puts its bos first.
 std::vector<int32_t> EncodePrompt(const Tokenizer& tokenizer, std::string_view prompt);
 
 }  // namespace retort

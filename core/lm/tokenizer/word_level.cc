@@ -12,6 +12,7 @@
 #include "core/base/hash.h"
 #include "core/base/strings.h"
 #include "core/lm/tokenizer/formats.h"
+#include "core/lm/tokenizer/pipeline_reader.h"
 
 namespace retort {
 namespace {
@@ -35,7 +36,7 @@ struct Vocabulary {
   std::vector<int32_t> added;            // ids of added tokens, cut out of the text
   std::vector<bool> special;             // by id: left out when decoding
   std::optional<std::string> unk_token;  // of the WordLevel model
-  Json post_processor;                   // adds special tokens for other programs; kept as it is
+  Json post_processor;                   // whether bos comes first; kept as it is
   SpecialIds ids;
 };
 
@@ -47,8 +48,10 @@ class WordLevelTokenizer final : public Tokenizer {
       id_of_.emplace(vocabulary_.pieces[i], static_cast<int32_t>(i));
     }
     if (vocabulary_.unk_token) unknown_ = id_of_.at(*vocabulary_.unk_token);
-    sha256_ = retort::Sha256(StrCat(DumpJson(ToJson()), "\n", vocabulary_.ids.bos, " ",
-                                    vocabulary_.ids.eos, " ", vocabulary_.ids.pad, " ",
+    // Files that put bos first and files that leave it to Retort are the same tokenizer.
+    const Json post_processor = vocabulary_.ids.adds_bos ? Json() : vocabulary_.post_processor;
+    sha256_ = retort::Sha256(StrCat(DumpJson(ToJson(post_processor)), "\n", vocabulary_.ids.bos,
+                                    " ", vocabulary_.ids.eos, " ", vocabulary_.ids.pad, " ",
                                     vocabulary_.ids.unk));
   }
 
@@ -87,10 +90,15 @@ class WordLevelTokenizer final : public Tokenizer {
   int VocabSize() const override { return static_cast<int>(vocabulary_.pieces.size()); }
   const SpecialIds& Specials() const override { return vocabulary_.ids; }
   const std::string& Sha256() const override { return sha256_; }
+  std::string ChatTemplate() const override { return ChatTemplateOf(config_); }
 
   void Save(Env& env, const std::string& dir) const override {
     env.CreateDirs(dir);
-    WriteFileAtomically(env, JoinPath(dir, kTokenizerJsonName), DumpJsonPretty(ToJson()));
+    const int32_t bos = vocabulary_.ids.bos;
+    const Json post_processor =
+        vocabulary_.ids.adds_bos ? PutFirst(Spelling(bos), bos) : vocabulary_.post_processor;
+    WriteFileAtomically(env, JoinPath(dir, kTokenizerJsonName),
+                        DumpJsonPretty(ToJson(post_processor)));
     WriteFileAtomically(env, JoinPath(dir, kTokenizerConfigName), DumpJsonPretty(config_));
   }
 
@@ -133,7 +141,7 @@ class WordLevelTokenizer final : public Tokenizer {
                                         "no unknown token - use words of the vocabulary"));
   }
 
-  Json ToJson() const {
+  Json ToJson(const Json& post_processor) const {
     Json vocab = Json::object();
     for (size_t i = 0; i < vocabulary_.pieces.size(); ++i) vocab[vocabulary_.pieces[i]] = i;
     Json added = Json::array();
@@ -155,7 +163,7 @@ class WordLevelTokenizer final : public Tokenizer {
             {"added_tokens", added},
             {"normalizer", nullptr},
             {"pre_tokenizer", {{"type", "WhitespaceSplit"}}},
-            {"post_processor", vocabulary_.post_processor},
+            {"post_processor", post_processor},
             {"decoder", nullptr},
             {"model", model}};
   }
@@ -179,7 +187,7 @@ class WordLevelReader {
     ReadAddedTokens();
     FillPieces();
     ReadSpecials(config);
-    vocabulary_.post_processor = tokenizer_.value("post_processor", Json());
+    ReadPostProcessor();
     return std::move(vocabulary_);
   }
 
@@ -189,7 +197,6 @@ class WordLevelReader {
     CheckComponent("normalizer", nullptr);
     CheckComponent("decoder", nullptr);
     CheckComponent("pre_tokenizer", "WhitespaceSplit");
-    // Special tokens that a template adds are none of Encode's business.
     if (!tokenizer_.value("post_processor", Json()).is_null()) {
       CheckComponent("post_processor", "TemplateProcessing");
     }
@@ -278,6 +285,21 @@ class WordLevelReader {
     }
   }
 
+  /// Without one, bos comes first: so are tokenizers that Retort made itself.
+  void ReadPostProcessor() {
+    vocabulary_.post_processor = tokenizer_.value("post_processor", Json());
+    SpecialIds& ids = vocabulary_.ids;
+    ids.adds_bos = ids.bos >= 0;
+    if (vocabulary_.post_processor.is_null()) return;
+    const TokenizerJson json(where_);
+    const std::string first = FirstTokenOf(vocabulary_.post_processor, json);
+    ids.adds_bos = !first.empty();
+    if (first.empty() ||
+        (ids.bos >= 0 && first == vocabulary_.pieces[static_cast<size_t>(ids.bos)]))
+      return;
+    FailTokenizer(where_, StrCat("its post_processor puts \"", first, "\" first, not bos_token"));
+  }
+
   /// `transformers` cuts out and skips every token that tokenizer_config.json calls special.
   void MarkSpecial(int32_t id) {
     vocabulary_.special[static_cast<size_t>(id)] = true;
@@ -315,7 +337,7 @@ std::unique_ptr<Tokenizer> MakeWordLevelTokenizer(const std::vector<std::string>
   vocabulary.pieces = {"<pad>", "<bos>", "<eos>", "<unk>"};
   vocabulary.added = {0, 1, 2, 3};
   vocabulary.unk_token = "<unk>";
-  vocabulary.ids = {.bos = 1, .eos = 2, .pad = 0, .unk = 3};
+  vocabulary.ids = {.bos = 1, .eos = 2, .pad = 0, .unk = 3, .adds_bos = true};
   for (const std::string& word : words) {
     RETORT_CHECK(IsOneWord(word), "\"", word, "\" is not one word");
     const auto& pieces = vocabulary.pieces;

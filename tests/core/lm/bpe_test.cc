@@ -2,9 +2,10 @@
 #include <gtest/gtest.h>
 
 #include <chrono>
+#include <cstdlib>
 
 #include "core/base/hash.h"
-#include "core/lm/tokenizer/tokenizer.h"
+#include "core/lm/checkpoint/model_path.h"
 #include "tests/core/lm/test_files.h"
 
 namespace retort {
@@ -96,6 +97,24 @@ std::string TextBytes(const std::string& text) { return StrCat(text.size(), "\n"
 
 std::string Digest(const std::string& bytes) { return Sha256(bytes).substr(0, 16); }
 
+void ExpectReferencesIdsAndTexts(const Tokenizer& tokenizer, const Json& golden) {
+  const Lines lines;
+  const uint64_t count = lines.Count("lines"), block = lines.Count("block");
+  ASSERT_GE(count, 10000U);
+  ASSERT_EQ(golden.at("ids").size(), count / block);
+  ASSERT_EQ(tokenizer.VocabSize(), golden.at("vocab_size").get<int>());
+  for (uint64_t b = 0; b < count / block; ++b) {
+    std::string ids_bytes, text_bytes;
+    for (uint64_t i = b * block; i < (b + 1) * block; ++i) {
+      const std::vector<int32_t> ids = tokenizer.Encode(lines.Line(i));
+      ids_bytes += IdsBytes(ids);
+      text_bytes += TextBytes(tokenizer.Decode(ids));
+    }
+    EXPECT_EQ(Digest(ids_bytes), golden.at("ids").at(b)) << "lines from " << b * block;
+    EXPECT_EQ(Digest(text_bytes), golden.at("texts").at(b)) << "lines from " << b * block;
+  }
+}
+
 class BpeGoldenTest : public testing::TestWithParam<const char*> {
  protected:
   std::unique_ptr<Tokenizer> tokenizer_ = LoadTokenizer(RealEnv(), GoldenPath(GetParam()));
@@ -104,20 +123,16 @@ class BpeGoldenTest : public testing::TestWithParam<const char*> {
 };
 
 TEST_P(BpeGoldenTest, TenThousandLinesGiveTheReferencesIdsAndTexts) {
-  const uint64_t count = lines_.Count("lines"), block = lines_.Count("block");
-  ASSERT_GE(count, 10000U);
-  ASSERT_EQ(golden_.at("ids").size(), count / block);
-  ASSERT_EQ(tokenizer_->VocabSize(), golden_.at("vocab_size").get<int>());
-  for (uint64_t b = 0; b < count / block; ++b) {
-    std::string ids_bytes, text_bytes;
-    for (uint64_t i = b * block; i < (b + 1) * block; ++i) {
-      const std::vector<int32_t> ids = tokenizer_->Encode(lines_.Line(i));
-      ids_bytes += IdsBytes(ids);
-      text_bytes += TextBytes(tokenizer_->Decode(ids));
-    }
-    EXPECT_EQ(Digest(ids_bytes), golden_.at("ids").at(b)) << "lines from " << b * block;
-    EXPECT_EQ(Digest(text_bytes), golden_.at("texts").at(b)) << "lines from " << b * block;
-  }
+  ExpectReferencesIdsAndTexts(*tokenizer_, golden_);
+}
+
+// The real vocabulary, where it is: RETORT_SMOLLM2_GGUF=FILE
+// (tests/data/lm/make_smollm2_golden.py).
+TEST(SmolLm2, ItsGgufGivesTheReferencesIdsAndTexts) {
+  const char* path = std::getenv("RETORT_SMOLLM2_GGUF");
+  if (path == nullptr) GTEST_SKIP() << "RETORT_SMOLLM2_GGUF names no file";
+  ExpectReferencesIdsAndTexts(*LoadModelTokenizer(RealEnv(), path),
+                              GoldenJson("smollm2_hashes.json"));
 }
 
 // What a model writes need not be what an encoder would: broken characters, specials anywhere.

@@ -1,5 +1,5 @@
 """Writes the goldens of tests/core/lm/gguf_test.cc and gguf_model_test.cc: GGUF files with what they
-hold as float32.
+hold as float32; and the model of tests/pipeline/own_model_test.cc.
 
 Made once with gguf 0.19.0 and numpy 2.4.6. Values are compared bit for bit: "sha256" is that of the
 values as little-endian float32, in row-major order.
@@ -22,6 +22,9 @@ SCALES = {TYPES.Q4_0: [0], TYPES.Q4_1: [0, 2], TYPES.Q5_0: [0], TYPES.Q5_1: [0, 
           TYPES.Q8_0: [0], TYPES.Q4_K: [0, 2], TYPES.Q6_K: [208]}
 # Zeros, subnormals, the ends of the range; the rest is random.
 SPECIAL_HALVES = [0x0000, 0x8000, 0x0001, 0x83ff, 0x0400, 0x7bff, 0xfbff, 0x3c00]
+CHATML = ("{% for message in messages %}{{'<|im_start|>' + message['role'] + '\\n' + "
+          "message['content'] + '<|im_end|>' + '\\n'}}{% endfor %}"
+          "{% if add_generation_prompt %}{{ '<|im_start|>assistant\\n' }}{% endif %}")
 
 
 def values_of(array):
@@ -163,9 +166,46 @@ def write_model(name, shape, types, tied, biased):
     write_json(f"{name}.json", {"config": config, "tensors": expected})
 
 
+def add_trained_tokenizer(writer, tokenizer):
+    """A byte-level tokenizer.json as llama.cpp's converter writes it."""
+    tokens = {i: token for token, i in tokenizer["model"]["vocab"].items()}
+    types = dict.fromkeys(tokens, 1)
+    for token in tokenizer["added_tokens"]:
+        tokens[token["id"]] = token["content"]
+        types[token["id"]] = 3 if token["special"] else 4
+    writer.add_tokenizer_model("gpt2")
+    writer.add_tokenizer_pre("smollm")
+    writer.add_token_list([tokens[i] for i in range(len(tokens))])
+    writer.add_token_types([types[i] for i in range(len(tokens))])
+    writer.add_token_merges([" ".join(merge) for merge in tokenizer["model"]["merges"]])
+    writer.add_bos_token_id(1)
+    writer.add_eos_token_id(2)
+    writer.add_add_bos_token(False)
+    writer.add_chat_template(CHATML)
+    return len(tokens)
+
+
+def write_chat_model():
+    """A model to run whole experiments on: four layers, a tokenizer, values that float16 holds."""
+    tokenizer = json.loads((HERE / "bpe_smollm2" / "tokenizer.json").read_text())
+    writer = gguf.GGUFWriter(OUT / "llama_chat.gguf", "llama")
+    vocab_size = add_trained_tokenizer(writer, tokenizer)
+    shape = dict(num_hidden_layers=4, max_position_embeddings=128, vocab_size=vocab_size,
+                 hidden_size=16, intermediate_size=24, num_attention_heads=2,
+                 num_key_value_heads=1, head_dim=8, rms_norm_eps=1e-5, rope_theta=10000.0)
+    add_config(writer, shape, explicit_head_dim=False)
+    rng = np.random.default_rng(21)
+    for gguf_name, _, sizes, heads in parameters(shape, tied=True, biased=False):
+        weights = (0.3 * rng.standard_normal(sizes) + (len(sizes) == 1)).astype(np.float16)
+        stored = permute(weights, heads) if heads else weights
+        writer.add_tensor(gguf_name, stored if len(sizes) == 2 else stored.astype(np.float32))
+    finish(writer)
+
+
 def main():
     OUT.mkdir(parents=True, exist_ok=True)
     write_quants()
+    write_chat_model()
     common = dict(num_hidden_layers=2, max_position_embeddings=64, vocab_size=40)
     write_model("llama_grouped", dict(
         common, hidden_size=96, intermediate_size=64, num_attention_heads=9,
