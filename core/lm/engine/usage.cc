@@ -2,10 +2,6 @@
 
 namespace retort {
 
-UsageLedger::UsageLedger(const ModelConfig& config)
-    : flops_at_zero_(config.FlopsPerToken(0)),
-      flops_per_token_(config.FlopsPerToken(1) - flops_at_zero_) {}
-
 bool UsageLedger::Step(int32_t id, uint32_t* node) {
   const uint64_t key = uint64_t{*node} << 32U | static_cast<uint32_t>(id);
   const auto [entry, added] =
@@ -21,7 +17,7 @@ void UsageLedger::Count(std::span<const int32_t> prompt, std::span<const int32_t
   const auto count = [&](int32_t id) {
     ++context;
     const bool computed = Step(id, &node);
-    if (computed) usage->flops += flops_at_zero_ + flops_per_token_ * static_cast<double>(context);
+    if (computed) usage->flops += config_.FlopsPerToken(context);
     return computed;
   };
   for (const int32_t id : prompt) ++(count(id) ? usage->prefill_computed : usage->prefill_shared);
