@@ -1,5 +1,6 @@
 #include "train/fused_ops.h"
 
+#include <cmath>
 #include <vector>
 
 #include "core/base/error.h"
@@ -156,27 +157,36 @@ class FusedTrainingOps final : public DecoderOps {
  public:
   explicit FusedTrainingOps(const TrainKernels& kernels) : kernels_(&kernels) {}
 
-  at::Tensor Embed(const LinearWeight& embedding, const TokenBatch& batch) override {
-    return composite_->Embed(embedding, batch);
+  at::Tensor Embed(const LinearWeight& embedding, const TokenBatch& batch, float scale) override {
+    return composite_->Embed(embedding, batch, scale);
   }
   at::Tensor Linear(const at::Tensor& x_ND, const LinearWeight& weight) override {
     const at::Tensor product = LinearFunction::apply(x_ND, weight.weight, kernels_);
     return weight.bias.defined() ? product + weight.bias : product;
   }
-  at::Tensor RmsNorm(const at::Tensor& x, const at::Tensor& weight, double eps) override {
-    return RmsNormFunction::apply(x, weight, eps, kernels_);
+  at::Tensor RmsNorm(const at::Tensor& x, const at::Tensor& weight,
+                     const NormConfig& norm) override {
+    const at::Tensor factors = norm.offset == 0 ? weight : weight + norm.offset;
+    return RmsNormFunction::apply(x, factors, norm.eps, kernels_);
   }
-  at::Tensor Rotary(const at::Tensor& x_NHK, const TokenBatch& batch, double theta) override {
-    UpdateAngles(batch, x_NHK.size(2), theta);
+  at::Tensor Rotary(const at::Tensor& x_NHK, const TokenBatch& batch,
+                    const RopeConfig& rope) override {
+    UpdateAngles(batch, x_NHK.size(2), rope);
     return RotaryFunction::apply(x_NHK, cos_, sin_);
   }
   at::Tensor Attention(const at::Tensor& q_NHK, const at::Tensor& k_NGK, const at::Tensor& v_NGK,
-                       int, const TokenBatch& batch) override {
+                       const AttentionConfig& attention, const TokenBatch& batch) override {
     RETORT_CHECK(batch.cache == nullptr, "training operators know no key/value cache");
+    const float usual_scale = 1.0F / std::sqrt(static_cast<float>(q_NHK.size(2)));
+    if (attention.window > 0 || attention.scale != usual_scale) {
+      return composite_->Attention(q_NHK, k_NGK, v_NGK, attention, batch);
+    }
     const at::Tensor offsets = at::tensor(batch.sequence_offsets, at::kLong);
     return FusedAttention(q_NHK, k_NGK, v_NGK, offsets, *kernels_);
   }
-  at::Tensor GatedMlp(const at::Tensor& x_ND, const LayerWeights& layer) override {
+  at::Tensor GatedMlp(const at::Tensor& x_ND, const LayerWeights& layer,
+                      Activation activation) override {
+    if (activation != Activation::kSilu) return composite_->GatedMlp(x_ND, layer, activation);
     const at::Tensor gate = Linear(x_ND, layer.gate);
     return Linear(SiluMulFunction::apply(gate, Linear(x_ND, layer.up), kernels_), layer.down);
   }
@@ -187,15 +197,12 @@ class FusedTrainingOps final : public DecoderOps {
 
  private:
   /// cos and sin [N, K / 2] of the batch's positions, as the composite operators compute them.
-  void UpdateAngles(const TokenBatch& batch, int64_t width, double theta) {
-    if (positions_ == batch.positions && theta_ == theta && cos_.size(1) == width / 2) return;
+  void UpdateAngles(const TokenBatch& batch, int64_t width, const RopeConfig& rope) {
+    if (positions_ == batch.positions && rope_ == rope && cos_.size(1) == width / 2) return;
     positions_ = batch.positions;
-    theta_ = theta;
-    const at::Tensor exponents =
-        at::arange(0, width, 2, at::kLong).to(at::kFloat) / static_cast<double>(width);
-    const at::Tensor frequencies = at::reciprocal(at::pow(theta, exponents));
-    const at::Tensor angles =
-        at::tensor(positions_, at::kFloat).unsqueeze(1) * frequencies.unsqueeze(0);
+    rope_ = rope;
+    const at::Tensor angles = at::tensor(positions_, at::kFloat).unsqueeze(1) *
+                              RotaryFrequencies(rope, width).unsqueeze(0);
     cos_ = angles.cos();
     sin_ = angles.sin();
   }
@@ -203,7 +210,7 @@ class FusedTrainingOps final : public DecoderOps {
   const TrainKernels* kernels_;
   std::unique_ptr<DecoderOps> composite_ = MakeCompositeOps();
   std::vector<int64_t> positions_;
-  double theta_ = 0;
+  RopeConfig rope_;
   at::Tensor cos_, sin_;
 };
 

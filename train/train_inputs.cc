@@ -115,10 +115,9 @@ int64_t ExampleRows(const Example& example) {
 }
 
 double TrainingFlops(const ModelConfig& model, int64_t rows) {
-  // FlopsPerToken is linear in the context, whose mean over the rows is (rows + 1) / 2.
-  const double shortest = model.FlopsPerToken(1);
-  const double longest = model.FlopsPerToken(rows);
-  return 3 * static_cast<double>(rows) * (shortest + longest) / 2;
+  double forward = 0;
+  for (int64_t context = 1; context <= rows; ++context) forward += model.FlopsPerToken(context);
+  return 3 * forward;
 }
 
 std::string FirstNonFinite(const std::vector<std::pair<std::string, at::Tensor>>& parameters) {

@@ -31,7 +31,19 @@ std::vector<Shape> Shapes() {
   student.intermediate_size = 176;
   student.num_attention_heads = student.num_key_value_heads = 2;
   student.head_dim = 32;
-  return {{"tiny", tiny}, {"everything", everything}, {"odd", odd}, {"student", student}};
+  ModelConfig gemma = tiny;
+  gemma.gemma_block = gemma.qk_norm = true;
+  gemma.query_pre_attn_scalar = 20;
+  gemma.sliding_layers.assign(static_cast<size_t>(gemma.num_hidden_layers), false);
+  gemma.sliding_layers[0] = true;
+  gemma.sliding_window = 3;
+  gemma.rope_local_base_freq = 1e4;
+  gemma.rope_theta = 1e6;
+  return {{"tiny", tiny},
+          {"everything", everything},
+          {"odd", odd},
+          {"student", student},
+          {"gemma", gemma}};
 }
 
 struct Outcome {

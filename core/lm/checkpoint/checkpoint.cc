@@ -132,10 +132,10 @@ std::string CheckpointSha256(const Env& env, const std::string& dir) {
 
 void CheckVocabulary(const ModelConfig& config, const Tokenizer& tokenizer,
                      const std::string& where) {
-  if (tokenizer.VocabSize() == config.vocab_size) return;
+  if (tokenizer.VocabSize() <= config.vocab_size) return;
   throw Error(ExitCode::kData,
-              StrCat("model and tokenizer disagree - ", where, " - the model has ",
-                     config.vocab_size, " token ids, the tokenizer ", tokenizer.VocabSize(),
+              StrCat("model and tokenizer disagree - ", where, " - the model has rows for ",
+                     config.vocab_size, " token ids, the tokenizer has ", tokenizer.VocabSize(),
                      " - use the tokenizer that was saved with the model"));
 }
 

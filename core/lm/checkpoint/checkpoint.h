@@ -1,6 +1,6 @@
-// Models as Hugging Face folders: config.json (model type llama), model.safetensors,
-// generation_config.json, and the tokenizer's files. Reads are bounded by the size of the file;
-// nothing is executed.
+// Models as Hugging Face folders: config.json (model types llama, qwen2, qwen3, gemma3_text),
+// model.safetensors, generation_config.json, and the tokenizer's files. Reads are bounded by the
+// size of the file; nothing is executed.
 #pragma once
 
 #include <ATen/core/Tensor.h>
@@ -38,7 +38,8 @@ void SaveCheckpoint(Env& env, const std::string& dir, const DecoderWeights& weig
 /// SHA-256 that names a checkpoint folder's content (weights, config and tokenizer files).
 std::string CheckpointSha256(const Env& env, const std::string& dir);
 
-/// Error(kData) naming `where` unless the tokenizer has exactly the ids the model has rows for.
+/// Error(kData) naming `where` unless the model has a row for every id of the tokenizer. It may
+/// have more (Qwen rounds the number up); an engine never samples those.
 void CheckVocabulary(const ModelConfig& config, const Tokenizer& tokenizer,
                      const std::string& where);
 

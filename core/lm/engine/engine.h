@@ -119,8 +119,9 @@ struct EngineConfig {
   static EngineConfig FromConfig(ConfigSection& section);
 };
 
-/// The LibTorch engine. `weights` are packed or moved as the config asks; `tokenizer` is used for
-/// stop texts only and must outlive the engine. Owns a scheduler thread and `threads` workers.
+/// The LibTorch engine. `weights` are packed or moved as the config asks; `tokenizer`, which must
+/// outlive the engine, decides which ids exist (CheckVocabulary) and reads stop texts. Owns a
+/// scheduler thread and `threads` workers.
 std::unique_ptr<Engine> MakeLocalEngine(const EngineConfig& config, DecoderWeights weights,
                                         const Tokenizer& tokenizer, int threads);
 

@@ -12,6 +12,7 @@
 
 #include "core/base/clock.h"
 #include "core/base/error.h"
+#include "core/lm/checkpoint/checkpoint.h"
 #include "core/lm/engine/engine.h"
 #include "core/lm/engine/forward_runner.h"
 #include "core/lm/engine/row.h"
@@ -77,11 +78,7 @@ class LocalEngine final : public Engine {
       : scheduling_(MakeSchedulerConfig(config, weights.config)), tokenizer_(tokenizer) {
     info_.model_sha256 = WeightsSha256(weights);
     info_.config = weights.config;
-    if (tokenizer.VocabSize() != weights.config.vocab_size) {
-      throw Error(ExitCode::kData, StrCat("tokenizer and model disagree: ", tokenizer.VocabSize(),
-                                          " tokens against vocab_size ", weights.config.vocab_size,
-                                          " - use the tokenizer the model was trained with"));
-    }
+    CheckVocabulary(weights.config, tokenizer, "engine");
     runner_ = std::make_unique<ForwardRunner>(config, std::move(weights),
                                               Scheduler::CacheSlots(scheduling_), threads);
     info_.description = runner_->description();
@@ -125,8 +122,8 @@ class LocalEngine final : public Engine {
   void CheckIds(const std::vector<int32_t>& ids, const char* what) const {
     RETORT_CHECK(!ids.empty(), "an empty ", what);
     for (const int32_t id : ids) {
-      RETORT_CHECK(id >= 0 && id < info_.config.vocab_size, what, " token id ", id,
-                   " is outside 0..", info_.config.vocab_size - 1);
+      RETORT_CHECK(id >= 0 && id < tokenizer_.VocabSize(), what, " token id ", id,
+                   " is outside 0..", tokenizer_.VocabSize() - 1);
     }
   }
 

@@ -94,7 +94,8 @@ bool Scheduler::Advance(Row& row) {
 
 /// Walks along stored tokens and takes stored logits; true when the row is done.
 bool Scheduler::UseWhatIsThere(Row& row) {
-  const auto vocabulary = static_cast<size_t>(runner_.config().vocab_size);
+  // Rows of the head beyond the tokenizer's ids stand for nothing and are never sampled.
+  const auto vocabulary = static_cast<size_t>(tokenizer_.VocabSize());
   while (!row.done()) {
     const auto next = static_cast<size_t>(row.next());
     while (row.lease.slots.size() <= next) {

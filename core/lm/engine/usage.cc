@@ -11,10 +11,6 @@ ServedUse& ServedUse::operator+=(const ServedUse& other) {
   return *this;
 }
 
-UsageLedger::UsageLedger(const ModelConfig& config)
-    : flops_at_zero_(config.FlopsPerToken(0)),
-      flops_per_token_(config.FlopsPerToken(1) - flops_at_zero_) {}
-
 bool UsageLedger::Step(int32_t id, uint32_t* node) {
   const auto next = static_cast<uint32_t>(nodes_.size());
   uint32_t& first = nodes_[*node].first_child;
@@ -41,7 +37,7 @@ void UsageLedger::Count(std::span<const int32_t> prompt, std::span<const int32_t
   const auto count = [&](int32_t id) {
     ++context;
     const bool computed = Step(id, &node);
-    if (computed) usage->flops += flops_at_zero_ + flops_per_token_ * static_cast<double>(context);
+    if (computed) usage->flops += config_.FlopsPerToken(context);
     return computed;
   };
   for (const int32_t id : prompt) ++(count(id) ? usage->prefill_computed : usage->prefill_shared);

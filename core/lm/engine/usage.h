@@ -14,7 +14,8 @@ namespace retort {
 
 class UsageLedger {
  public:
-  explicit UsageLedger(const ModelConfig& config);
+  /// `config` outlives the ledger.
+  explicit UsageLedger(const ModelConfig& config) : config_(config) {}
 
   /// Counts one row that ran the model over `prompt` and then `fed` (a completion without its last
   /// token, whose logits nobody reads), into prefill_computed, prefill_shared and flops.
@@ -32,8 +33,7 @@ class UsageLedger {
   /// True where `id` after node `*node` is new; moves to it.
   bool Step(int32_t id, uint32_t* node);
 
-  double flops_at_zero_;                                  // of a token with nothing to attend to
-  double flops_per_token_;                                // for each token attended to
+  const ModelConfig& config_;
   std::vector<Node> nodes_ = std::vector<Node>(1);        // a trie; the first node is its root
   std::unordered_map<uint64_t, uint32_t> more_children_;  // (node, id) -> node, but for the first
 };

@@ -3,8 +3,7 @@
 
 #include <algorithm>
 #include <cmath>
-#include <map>
-#include <utility>
+#include <optional>
 
 #include "core/base/error.h"
 #include "core/lm/model/decoder.h"
@@ -74,9 +73,11 @@ at::Tensor RepeatHeads(const at::Tensor& x_SGCK, int64_t heads) {
 /// Slots of every sequence's context padded to the longest, and which of them each row may see.
 struct ContextLayout {
   int64_t longest = 0;
-  at::Tensor row_slots;  // [N]
-  at::Tensor slots;      // [S * C]
-  at::Tensor visible;    // [S, 1, T, C] bool
+  at::Tensor row_slots;     // [N]
+  at::Tensor slots;         // [S * C]
+  at::Tensor columns;       // [C] 0, 1, ...
+  at::Tensor last_visible;  // [S, 1, T, 1] each row's own column
+  at::Tensor visible;       // [S, 1, T, C] bool: columns up to the row's own
 };
 
 ContextLayout MakeContextLayout(const TokenBatch& batch, const RowLayout& rows, at::Device device) {
@@ -101,31 +102,29 @@ ContextLayout MakeContextLayout(const TokenBatch& batch, const RowLayout& rows, 
   const std::vector<int64_t> row_slots(batch.row_slots.begin(), batch.row_slots.end());
   layout.row_slots = ToDevice(row_slots, device);
   layout.slots = ToDevice(slots, device);
-  const at::Tensor columns =
-      at::arange(layout.longest, at::TensorOptions().dtype(at::kLong).device(device));
-  layout.visible =
-      columns <= ToDevice(last_visible, device).view({rows.sequences, 1, rows.longest, 1});
+  layout.columns = at::arange(layout.longest, at::TensorOptions().dtype(at::kLong).device(device));
+  layout.last_visible = ToDevice(last_visible, device).view({rows.sequences, 1, rows.longest, 1});
+  layout.visible = layout.columns <= layout.last_visible;
   return layout;
 }
 
 /// What rotary positions multiply with, for one list of positions.
 struct RotaryTable {
+  RopeConfig rope;
   std::vector<int64_t> positions;
   at::Tensor cos;         // [N, 1, K]
   at::Tensor signed_sin;  // [N, 1, K], first half negated: x cos + swap_halves(x) signed_sin
 };
 
 /// As `transformers` computes it: inverse frequencies, angles, cosines and sines in float32.
-RotaryTable MakeRotaryTable(const std::vector<int64_t>& positions, int64_t width, double theta,
-                            at::Device device) {
+RotaryTable MakeRotaryTable(const std::vector<int64_t>& positions, int64_t width,
+                            const RopeConfig& rope, at::Device device) {
   const c10::InferenceMode normal_mode(false);  // as in MakeRowLayout
-  const at::Tensor exponents =
-      at::arange(0, width, 2, at::kLong).to(at::kFloat) / static_cast<double>(width);
-  const at::Tensor frequencies = at::reciprocal(at::pow(theta, exponents));  // [K / 2]
+  const at::Tensor frequencies = RotaryFrequencies(rope, width);
   const at::Tensor angles =
       at::tensor(positions, at::kFloat).unsqueeze(1) * frequencies.unsqueeze(0);  // [N, K / 2]
   const at::Tensor cos = angles.cos(), sin = angles.sin();
-  return {positions, at::cat({cos, cos}, 1).unsqueeze(1).to(device),
+  return {rope, positions, at::cat({cos, cos}, 1).unsqueeze(1).to(device),
           at::cat({-sin, sin}, 1).unsqueeze(1).to(device)};
 }
 
@@ -133,45 +132,66 @@ class CompositeOps final : public DecoderOps {
  public:
   explicit CompositeOps(at::ScalarType matmul_dtype) : matmul_dtype_(matmul_dtype) {}
 
-  at::Tensor Embed(const LinearWeight& embedding, const TokenBatch& batch) override {
-    return at::embedding(embedding.weight, ToDevice(batch.ids, embedding.weight.device()));
+  at::Tensor Embed(const LinearWeight& embedding, const TokenBatch& batch, float scale) override {
+    const at::Tensor x_ND =
+        at::embedding(embedding.weight, ToDevice(batch.ids, embedding.weight.device()));
+    return scale == 1 ? x_ND : x_ND * static_cast<double>(scale);
   }
 
   at::Tensor Linear(const at::Tensor& x_ND, const LinearWeight& weight) override {
-    if (matmul_dtype_ == at::kFloat) return at::linear(x_ND, weight.weight, OptionalBias(weight));
+    if (matmul_dtype_ == at::kFloat) return at::linear(x_ND, weight.weight, Optional(weight.bias));
     const at::Tensor product =
         at::linear(x_ND.to(matmul_dtype_), weight.weight.to(matmul_dtype_)).to(at::kFloat);
     return weight.bias.defined() ? product + weight.bias : product;
   }
 
-  at::Tensor RmsNorm(const at::Tensor& x, const at::Tensor& weight, double eps) override {
+  at::Tensor RmsNorm(const at::Tensor& x, const at::Tensor& weight,
+                     const NormConfig& norm) override {
+    const at::Tensor factors = norm.offset == 0 ? weight : weight + norm.offset;
     // Spelled out: at::rms_norm takes half as long again, forward and backward, on the CPU.
-    return x * at::rsqrt(at::mean(x * x, {-1}, /*keepdim=*/true) + eps) * weight;
+    return x * at::rsqrt(at::mean(x * x, {-1}, /*keepdim=*/true) + norm.eps) * factors;
   }
 
-  at::Tensor Rotary(const at::Tensor& x_NHK, const TokenBatch& batch, double theta) override {
+  at::Tensor Rotary(const at::Tensor& x_NHK, const TokenBatch& batch,
+                    const RopeConfig& rope) override {
     const int64_t width = x_NHK.size(2);
-    RotaryTable& table = rotary_[{theta, width}];
-    if (table.positions != batch.positions || table.cos.device() != x_NHK.device()) {
-      table = MakeRotaryTable(batch.positions, width, theta, x_NHK.device());
-    }
+    const RotaryTable& table = TableOf(batch.positions, width, rope, x_NHK.device());
     const at::Tensor swapped = at::roll(x_NHK, {width / 2}, {2});
     return at::addcmul(x_NHK * table.cos, swapped, table.signed_sin);
   }
 
   at::Tensor Attention(const at::Tensor& q_NHK, const at::Tensor& k_NGK, const at::Tensor& v_NGK,
-                       int layer, const TokenBatch& batch) override {
+                       const AttentionConfig& attention, const TokenBatch& batch) override {
     UpdateRowLayout(batch, q_NHK.device());
-    if (batch.cache != nullptr) return CachedAttention(q_NHK, k_NGK, v_NGK, layer, batch);
     const int64_t heads = q_NHK.size(1);
-    const at::Tensor attended = at::scaled_dot_product_attention(
-        RowsToGrid(q_NHK, rows_), RepeatHeads(RowsToGrid(k_NGK, rows_), heads),
-        RepeatHeads(RowsToGrid(v_NGK, rows_), heads), {}, 0.0, /*is_causal=*/true);
+    const auto scale = static_cast<double>(attention.scale);
+    at::Tensor attended;
+    if (batch.cache != nullptr) {
+      // Layer 0 begins a forward: slots may have changed although everything else looks the same.
+      if (attention.layer == 0) context_ = MakeContextLayout(batch, rows_, q_NHK.device());
+      const at::Tensor keys = batch.cache->keys.select(0, attention.layer);
+      const at::Tensor values = batch.cache->values.select(0, attention.layer);
+      keys.index_copy_(0, context_.row_slots, k_NGK);
+      values.index_copy_(0, context_.row_slots, v_NGK);
+      attended = at::scaled_dot_product_attention(
+          RowsToGrid(q_NHK, rows_), GatherContext(keys, heads), GatherContext(values, heads),
+          VisibleContext(attention.window), 0.0, /*is_causal=*/false, scale);
+    } else {
+      const at::Tensor visible = VisibleRows(attention.window, q_NHK.device());
+      attended = at::scaled_dot_product_attention(
+          RowsToGrid(q_NHK, rows_), RepeatHeads(RowsToGrid(k_NGK, rows_), heads),
+          RepeatHeads(RowsToGrid(v_NGK, rows_), heads), Optional(visible), 0.0,
+          /*is_causal=*/!visible.defined(), scale);
+    }
     return GridToRows(attended, rows_);
   }
 
-  at::Tensor GatedMlp(const at::Tensor& x_ND, const LayerWeights& layer) override {
-    return Linear(at::silu(Linear(x_ND, layer.gate)) * Linear(x_ND, layer.up), layer.down);
+  at::Tensor GatedMlp(const at::Tensor& x_ND, const LayerWeights& layer,
+                      Activation activation) override {
+    const at::Tensor gate = Linear(x_ND, layer.gate);
+    const at::Tensor active =
+        activation == Activation::kSilu ? at::silu(gate) : at::gelu(gate, "tanh");
+    return Linear(active * Linear(x_ND, layer.up), layer.down);
   }
 
   at::Tensor Add(const at::Tensor& x, const at::Tensor& y) override { return x + y; }
@@ -181,8 +201,21 @@ class CompositeOps final : public DecoderOps {
   }
 
  private:
-  static std::optional<at::Tensor> OptionalBias(const LinearWeight& weight) {
-    return weight.bias.defined() ? std::optional<at::Tensor>(weight.bias) : std::nullopt;
+  static std::optional<at::Tensor> Optional(const at::Tensor& tensor) {
+    return tensor.defined() ? std::optional<at::Tensor>(tensor) : std::nullopt;
+  }
+
+  const RotaryTable& TableOf(const std::vector<int64_t>& positions, int64_t width,
+                             const RopeConfig& rope, at::Device device) {
+    // A model turns its layers by one table or two.
+    auto table = std::find_if(rotary_.begin(), rotary_.end(), [&](const RotaryTable& t) {
+      return t.rope == rope && t.cos.size(2) == width;
+    });
+    if (table == rotary_.end()) table = rotary_.insert(table, RotaryTable{});
+    if (table->positions != positions || table->cos.device() != device) {
+      *table = MakeRotaryTable(positions, width, rope, device);
+    }
+    return *table;
   }
 
   void UpdateRowLayout(const TokenBatch& batch, at::Device device) {
@@ -192,18 +225,19 @@ class CompositeOps final : public DecoderOps {
     row_offsets_ = batch.sequence_offsets;
   }
 
-  at::Tensor CachedAttention(const at::Tensor& q_NHK, const at::Tensor& k_NGK,
-                             const at::Tensor& v_NGK, int layer, const TokenBatch& batch) {
-    // Layer 0 begins a forward: slots may have changed although everything else looks the same.
-    if (layer == 0) context_ = MakeContextLayout(batch, rows_, q_NHK.device());
-    const at::Tensor keys = batch.cache->keys.select(0, layer);
-    const at::Tensor values = batch.cache->values.select(0, layer);
-    keys.index_copy_(0, context_.row_slots, k_NGK);
-    values.index_copy_(0, context_.row_slots, v_NGK);
-    const at::Tensor attended = at::scaled_dot_product_attention(
-        RowsToGrid(q_NHK, rows_), GatherContext(keys, q_NHK.size(1)),
-        GatherContext(values, q_NHK.size(1)), context_.visible);
-    return GridToRows(attended, rows_);
+  /// [S, 1, T, C]: the context a row sees through its window.
+  at::Tensor VisibleContext(int64_t window) const {
+    if (window == 0 || window >= context_.longest) return context_.visible;
+    const at::Tensor from = context_.last_visible - window;
+    return at::logical_and(context_.visible, context_.columns > from);
+  }
+
+  /// [T, T], or undefined where the window leaves plain causal attention as it is.
+  at::Tensor VisibleRows(int64_t window, at::Device device) const {
+    if (window == 0 || window >= rows_.longest) return {};
+    const at::Tensor all = at::ones({rows_.longest, rows_.longest},
+                                    at::TensorOptions().dtype(at::kBool).device(device));
+    return all.tril().triu(1 - window);
   }
 
   /// One layer's slots [slots, G, K] -> [S, H, C, K].
@@ -218,10 +252,19 @@ class CompositeOps final : public DecoderOps {
   std::vector<int64_t> row_offsets_;
   RowLayout rows_;
   ContextLayout context_;
-  std::map<std::pair<double, int64_t>, RotaryTable> rotary_;
+  std::vector<RotaryTable> rotary_;
 };
 
 }  // namespace
+
+at::Tensor RotaryFrequencies(const RopeConfig& rope, int64_t width) {
+  const at::Tensor exponents =
+      at::arange(0, width, 2, at::kLong).to(at::kFloat) / static_cast<double>(width);
+  at::Tensor frequencies = at::reciprocal(at::pow(rope.theta, exponents));
+  float* data = frequencies.mutable_data_ptr<float>();
+  for (int64_t i = 0; i < width / 2; ++i) data[i] = ScaleFrequency(data[i], rope.scaling);
+  return frequencies;
+}
 
 std::unique_ptr<DecoderOps> MakeCompositeOps(at::ScalarType matmul_dtype) {
   RETORT_CHECK(matmul_dtype == at::kFloat || matmul_dtype == at::kBFloat16,

@@ -66,28 +66,33 @@ at::Tensor SelfAttention(const at::Tensor& x_ND, const LayerWeights& layer, int 
   at::Tensor k_NGK = ops.Linear(x_ND, layer.k).view({n, config.num_key_value_heads, -1});
   const at::Tensor v_NGK = ops.Linear(x_ND, layer.v).view({n, config.num_key_value_heads, -1});
   if (config.qk_norm) {
-    q_NHK = ops.RmsNorm(q_NHK, layer.q_norm, config.rms_norm_eps);
-    k_NGK = ops.RmsNorm(k_NGK, layer.k_norm, config.rms_norm_eps);
+    q_NHK = ops.RmsNorm(q_NHK, layer.q_norm, config.Norm());
+    k_NGK = ops.RmsNorm(k_NGK, layer.k_norm, config.Norm());
   }
-  q_NHK = ops.Rotary(q_NHK, batch, config.rope_theta);
-  k_NGK = ops.Rotary(k_NGK, batch, config.rope_theta);
-  return ops.Linear(ops.Attention(q_NHK, k_NGK, v_NGK, index, batch), layer.o);
+  const RopeConfig rope = config.Rope(index);
+  q_NHK = ops.Rotary(q_NHK, batch, rope);
+  k_NGK = ops.Rotary(k_NGK, batch, rope);
+  const AttentionConfig attention{.layer = index,
+                                  .window = config.Slides(index) ? config.sliding_window : 0,
+                                  .scale = config.AttentionScale()};
+  return ops.Linear(ops.Attention(q_NHK, k_NGK, v_NGK, attention, batch), layer.o);
 }
 
 /// The residual stream after the last layer, [N, D].
 at::Tensor RunLayers(const DecoderWeights& weights, const TokenBatch& batch, DecoderOps& ops) {
   const ModelConfig& config = weights.config;
   CheckBatch(batch, config);
-  at::Tensor x_ND = ops.Embed(weights.embedding, batch);
+  const auto norm = [&](const at::Tensor& x, const at::Tensor& weight) {
+    return weight.defined() ? ops.RmsNorm(x, weight, config.Norm()) : x;
+  };
+  at::Tensor x_ND = ops.Embed(weights.embedding, batch, config.EmbeddingScale());
   for (size_t i = 0; i < weights.layers.size(); ++i) {
     const LayerWeights& layer = weights.layers[i];
-    const at::Tensor attended =
-        SelfAttention(ops.RmsNorm(x_ND, layer.input_norm, config.rms_norm_eps), layer,
-                      static_cast<int>(i), config, batch, ops);
-    x_ND = ops.Add(x_ND, attended);
-    x_ND = ops.Add(
-        x_ND,
-        ops.GatedMlp(ops.RmsNorm(x_ND, layer.post_attention_norm, config.rms_norm_eps), layer));
+    const at::Tensor attended = SelfAttention(norm(x_ND, layer.attention_norm), layer,
+                                              static_cast<int>(i), config, batch, ops);
+    x_ND = ops.Add(x_ND, norm(attended, layer.attention_output_norm));
+    const at::Tensor mlp = ops.GatedMlp(norm(x_ND, layer.mlp_norm), layer, config.MlpActivation());
+    x_ND = ops.Add(x_ND, norm(mlp, layer.mlp_output_norm));
   }
   return x_ND;
 }
@@ -95,15 +100,14 @@ at::Tensor RunLayers(const DecoderWeights& weights, const TokenBatch& batch, Dec
 }  // namespace
 
 at::Tensor DecoderHidden(const DecoderWeights& weights, const TokenBatch& batch, DecoderOps& ops) {
-  return ops.RmsNorm(RunLayers(weights, batch, ops), weights.final_norm,
-                     weights.config.rms_norm_eps);
+  return ops.RmsNorm(RunLayers(weights, batch, ops), weights.final_norm, weights.config.Norm());
 }
 
 at::Tensor DecoderForward(const DecoderWeights& weights, const TokenBatch& batch, DecoderOps& ops) {
   at::Tensor x_ND = RunLayers(weights, batch, ops);
   // Norm and head work row by row, so rows nobody reads are dropped before them.
   if (!batch.logit_rows.empty()) x_ND = ops.SelectRows(x_ND, batch.logit_rows);
-  x_ND = ops.RmsNorm(x_ND, weights.final_norm, weights.config.rms_norm_eps);
+  x_ND = ops.RmsNorm(x_ND, weights.final_norm, weights.config.Norm());
   return ops.Linear(x_ND, weights.config.tie_word_embeddings ? weights.embedding : weights.head);
 }
 

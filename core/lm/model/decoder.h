@@ -36,25 +36,36 @@ struct TokenBatch {
   int64_t sequences() const { return static_cast<int64_t>(sequence_offsets.size()) - 1; }
 };
 
+/// What an attention layer adds to the shapes of its inputs.
+struct AttentionConfig {
+  int layer = 0;    // of the batch's cache
+  int window = 0;   // positions a row sees, its own included; 0 is all before it
+  float scale = 1;  // of query times key
+};
+
 /// The operators of the decoder. Inputs and outputs are float32 unless the training precision says
 /// otherwise; N rows. Implementations are stateless between calls but for scratch; see each.
 class DecoderOps {
  public:
   virtual ~DecoderOps() = default;
-  /// ids [N] -> [N, D].
-  virtual at::Tensor Embed(const LinearWeight& embedding, const TokenBatch& batch) = 0;
+  /// ids [N] -> [N, D], times `scale`.
+  virtual at::Tensor Embed(const LinearWeight& embedding, const TokenBatch& batch, float scale) = 0;
   /// x [N, in] -> [N, out] = x W^T (+ b).
   virtual at::Tensor Linear(const at::Tensor& x_ND, const LinearWeight& weight) = 0;
-  /// x [..., D] / sqrt(mean(x^2) + eps) * weight [D], over the last dimension.
-  virtual at::Tensor RmsNorm(const at::Tensor& x, const at::Tensor& weight, double eps) = 0;
+  /// x [..., D] / sqrt(mean(x^2) + eps) * (offset + weight [D]), over the last dimension.
+  virtual at::Tensor RmsNorm(const at::Tensor& x, const at::Tensor& weight,
+                             const NormConfig& norm) = 0;
   /// Rotate-half rotary embedding of x [N, heads, K] at the batch's positions.
-  virtual at::Tensor Rotary(const at::Tensor& x_NHK, const TokenBatch& batch, double theta) = 0;
-  /// q [N, H, K], k and v [N, G, K] -> [N, H*K]; causal within each sequence, scale 1/sqrt(K).
-  /// Writes k and v of layer `layer` into the batch's cache if there is one.
+  virtual at::Tensor Rotary(const at::Tensor& x_NHK, const TokenBatch& batch,
+                            const RopeConfig& rope) = 0;
+  /// q [N, H, K], k and v [N, G, K] -> [N, H*K]; causal within each sequence and its window.
+  /// Writes k and v into the batch's cache if there is one.
   virtual at::Tensor Attention(const at::Tensor& q_NHK, const at::Tensor& k_NGK,
-                               const at::Tensor& v_NGK, int layer, const TokenBatch& batch) = 0;
-  /// down(silu(gate(x)) * up(x)).
-  virtual at::Tensor GatedMlp(const at::Tensor& x_ND, const LayerWeights& layer) = 0;
+                               const at::Tensor& v_NGK, const AttentionConfig& attention,
+                               const TokenBatch& batch) = 0;
+  /// down(activation(gate(x)) * up(x)).
+  virtual at::Tensor GatedMlp(const at::Tensor& x_ND, const LayerWeights& layer,
+                              Activation activation) = 0;
   /// x + y.
   virtual at::Tensor Add(const at::Tensor& x, const at::Tensor& y) = 0;
   /// The rows of x that want logits.
@@ -65,6 +76,9 @@ class DecoderOps {
 /// time: it remembers index tensors of its last batch. With kBFloat16 the matrix products (not
 /// attention, norms or the residual stream) round their operands to bfloat16; float32 otherwise.
 std::unique_ptr<DecoderOps> MakeCompositeOps(at::ScalarType matmul_dtype = at::kFloat);
+
+/// Radians a position of each pair of a head of `width`, [width / 2] float32 on the CPU.
+at::Tensor RotaryFrequencies(const RopeConfig& rope, int64_t width);
 
 /// Our CPU kernels over packed weights; only under c10::InferenceMode. Same bits for every Isa,
 /// thread count and batch (DESIGN "Numerics rule"). `pool` outlives the ops.

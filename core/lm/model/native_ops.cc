@@ -4,7 +4,9 @@
 #include <algorithm>
 #include <cmath>
 #include <cstring>
+#include <limits>
 #include <numeric>
+#include <span>
 #include <vector>
 
 #include "core/base/error.h"
@@ -18,6 +20,8 @@ namespace {
 // Work below this many floating-point operations (about 20 microseconds of one core) is done by the
 // calling thread: waking another costs more than it saves.
 constexpr double kParallelFlops = 2e6;
+// The window of attention without one.
+constexpr int64_t kEverything = std::numeric_limits<int64_t>::max();
 
 /// Tensors handed out again once nobody else holds them: a forward of a small model would otherwise
 /// spend much of its time allocating.
@@ -52,14 +56,15 @@ class TensorArena {
 /// products, as `transformers` computes them; their functions are rounded from double.
 class RotaryTable {
  public:
-  void Prepare(const std::vector<int64_t>& positions, int64_t width, double theta) {
-    if (width != width_ || theta != theta_) {
-      width_ = width;
-      theta_ = theta;
-      rows_ = 0;
-      cos_.clear();
-      sin_.clear();
+  RotaryTable(const RopeConfig& rope, int64_t width) : rope_(rope), width_(width) {
+    for (int64_t i = 0; i < width / 2; ++i) {
+      const double exponent = 2.0 * static_cast<double>(i) / static_cast<double>(width);
+      const auto frequency = static_cast<float>(1.0 / std::pow(rope.theta, exponent));
+      frequencies_.push_back(ScaleFrequency(frequency, rope.scaling));
     }
+  }
+  bool Is(const RopeConfig& rope, int64_t width) const { return rope_ == rope && width_ == width; }
+  void Prepare(const std::vector<int64_t>& positions) {
     const int64_t last = *std::max_element(positions.begin(), positions.end());
     for (; rows_ <= last; ++rows_) AppendRow(static_cast<float>(rows_));
   }
@@ -68,17 +73,16 @@ class RotaryTable {
 
  private:
   void AppendRow(float position) {
-    for (int64_t i = 0; i < width_ / 2; ++i) {
-      const double exponent = 2.0 * static_cast<double>(i) / static_cast<double>(width_);
-      const float angle = position * static_cast<float>(1.0 / std::pow(theta_, exponent));
+    for (const float frequency : frequencies_) {
+      const float angle = position * frequency;
       cos_.push_back(static_cast<float>(std::cos(static_cast<double>(angle))));
       sin_.push_back(static_cast<float>(std::sin(static_cast<double>(angle))));
     }
   }
-  int64_t width_ = 0;
-  double theta_ = 0;
+  RopeConfig rope_;
+  int64_t width_;
   int64_t rows_ = 0;
-  std::vector<float> cos_, sin_;
+  std::vector<float> frequencies_, cos_, sin_;
 };
 
 /// Keys, values and slots of a batch's contexts, whether they lie in a cache or in the batch
@@ -96,12 +100,17 @@ class NativeOps final : public DecoderOps {
  public:
   NativeOps(ThreadPool& pool, const Kernels& kernels) : pool_(pool), kernels_(kernels) {}
 
-  at::Tensor Embed(const LinearWeight& embedding, const TokenBatch& batch) override {
+  at::Tensor Embed(const LinearWeight& embedding, const TokenBatch& batch, float scale) override {
     RETORT_CHECK(c10::InferenceMode::is_enabled(), "native ops run under c10::InferenceMode");
     const int64_t width = embedding.weight.size(1);
     at::Tensor y = arena_.Empty({batch.rows(), width});
     CopyRows(embedding.weight.const_data_ptr<float>(), width, batch.ids,
              y.mutable_data_ptr<float>());
+    if (scale != 1) {
+      for (float& value : std::span(y.mutable_data_ptr<float>(), static_cast<size_t>(y.numel()))) {
+        value *= scale;
+      }
+    }
     return y;
   }
 
@@ -123,7 +132,8 @@ class NativeOps final : public DecoderOps {
     return y;
   }
 
-  at::Tensor RmsNorm(const at::Tensor& x, const at::Tensor& weight, double eps) override {
+  at::Tensor RmsNorm(const at::Tensor& x, const at::Tensor& weight,
+                     const NormConfig& norm) override {
     at::Tensor y = arena_.Empty(x.sizes());
     const int64_t width = weight.size(0);
     const float* in = x.const_data_ptr<float>();
@@ -131,37 +141,45 @@ class NativeOps final : public DecoderOps {
     float* out = y.mutable_data_ptr<float>();
     const int64_t rows = x.numel() / width;
     Split(rows, 4 * AsDouble(x.numel()), [&](int64_t begin, int64_t end) {
-      kernels_.rms_norm(in + begin * width, end - begin, width, scale, static_cast<float>(eps),
-                        out + begin * width);
+      kernels_.rms_norm({.x = in + begin * width,
+                         .rows = end - begin,
+                         .width = width,
+                         .weight = scale,
+                         .offset = static_cast<float>(norm.offset),
+                         .eps = static_cast<float>(norm.eps),
+                         .y = out + begin * width});
     });
     return y;
   }
 
-  at::Tensor Rotary(const at::Tensor& x_NHK, const TokenBatch& batch, double theta) override {
+  at::Tensor Rotary(const at::Tensor& x_NHK, const TokenBatch& batch,
+                    const RopeConfig& rope) override {
     at::Tensor y = arena_.Empty(x_NHK.sizes());
     const int64_t heads = x_NHK.size(1), width = x_NHK.size(2);
-    rotary_.Prepare(batch.positions, width, theta);
+    RotaryTable& table = TableOf(rope, width);
+    table.Prepare(batch.positions);
     const float* in = x_NHK.const_data_ptr<float>();
     float* out = y.mutable_data_ptr<float>();
     Split(batch.rows(), 4 * AsDouble(x_NHK.numel()), [&](int64_t begin, int64_t end) {
       for (int64_t row = begin; row < end; ++row) {
         const int64_t position = batch.positions[static_cast<size_t>(row)];
-        kernels_.rotary(in + row * heads * width, heads, width, rotary_.cos(position),
-                        rotary_.sin(position), out + row * heads * width);
+        kernels_.rotary(in + row * heads * width, heads, width, table.cos(position),
+                        table.sin(position), out + row * heads * width);
       }
     });
     return y;
   }
 
   at::Tensor Attention(const at::Tensor& q_NHK, const at::Tensor& k_NGK, const at::Tensor& v_NGK,
-                       int layer, const TokenBatch& batch) override {
+                       const AttentionConfig& attention, const TokenBatch& batch) override {
     const int64_t heads = q_NHK.size(1), groups = k_NGK.size(1), width = q_NHK.size(2);
     at::Tensor y = arena_.Empty({batch.rows(), heads * width});
     if (batch.cache != nullptr) {
-      UseCache(k_NGK, v_NGK, layer, batch);
+      UseCache(k_NGK, v_NGK, attention.layer, batch);
     } else {
       UseOwnRows(k_NGK, v_NGK, batch);
     }
+    const int64_t window = attention.window > 0 ? attention.window : kEverything;
     const AttentionArgs common{.q = q_NHK.const_data_ptr<float>(),
                                .keys = view_.keys,
                                .values = view_.values,
@@ -170,23 +188,27 @@ class NativeOps final : public DecoderOps {
                                .heads = heads,
                                .groups = groups,
                                .width = width,
-                               .scale = 1.0F / std::sqrt(static_cast<float>(width)),
+                               .scale = attention.scale,
                                .scores = nullptr,
                                .out = y.mutable_data_ptr<float>()};
-    const int64_t tokens =
-        std::accumulate(view_.row_context.begin(), view_.row_context.end(), int64_t{0});
+    const int64_t tokens = std::accumulate(
+        view_.row_context.begin(), view_.row_context.end(), int64_t{0},
+        [window](int64_t sum, int64_t context) { return sum + std::min(context, window); });
     Split(batch.rows(), 8 * AsDouble(tokens * heads * width),
-          [&](int64_t begin, int64_t end) { AttendRows(common, begin, end); });
+          [&](int64_t begin, int64_t end) { AttendRows(common, window, begin, end); });
     return y;
   }
 
-  at::Tensor GatedMlp(const at::Tensor& x_ND, const LayerWeights& layer) override {
+  at::Tensor GatedMlp(const at::Tensor& x_ND, const LayerWeights& layer,
+                      Activation activation) override {
     const at::Tensor gate = Linear(x_ND, layer.gate);
     const at::Tensor up = Linear(x_ND, layer.up);
+    const auto activate =
+        activation == Activation::kSilu ? kernels_.silu_mul : kernels_.gelu_tanh_mul;
     const float* in = up.const_data_ptr<float>();
     float* out = gate.mutable_data_ptr<float>();
     Split(gate.numel(), 20 * AsDouble(gate.numel()), [&](int64_t begin, int64_t end) {
-      kernels_.silu_mul(out + begin, in + begin, end - begin, out + begin);
+      activate(out + begin, in + begin, end - begin, out + begin);
     });
     return Linear(gate, layer.down);
   }
@@ -219,6 +241,13 @@ class NativeOps final : public DecoderOps {
       std::memcpy(to, from + row * width, static_cast<size_t>(width) * sizeof(float));
       to += width;
     }
+  }
+
+  RotaryTable& TableOf(const RopeConfig& rope, int64_t width) {
+    const auto found = std::find_if(rotary_.begin(), rotary_.end(), [&](const RotaryTable& table) {
+      return table.Is(rope, width);
+    });
+    return found != rotary_.end() ? *found : rotary_.emplace_back(rope, width);
   }
 
   /// Many rows are split by rows, few by outputs; neither changes a sum.
@@ -287,15 +316,15 @@ class NativeOps final : public DecoderOps {
     }
   }
 
-  void AttendRows(const AttentionArgs& common, int64_t begin, int64_t end) const {
+  void AttendRows(const AttentionArgs& common, int64_t window, int64_t begin, int64_t end) const {
     std::vector<float> scores;
     for (int64_t row = begin; row < end; ++row) {
       const auto i = static_cast<size_t>(row);
       AttentionArgs args = common;
       args.q += row * common.heads * common.width;
       args.out += row * common.heads * common.width;
-      args.slots = view_.row_slots[i];
-      args.context = view_.row_context[i];
+      args.context = std::min(view_.row_context[i], window);
+      args.slots = view_.row_slots[i] + (view_.row_context[i] - args.context);
       scores.resize(std::max(scores.size(), static_cast<size_t>(args.context) + 16));
       args.scores = scores.data();
       kernels_.attention(args);
@@ -305,7 +334,7 @@ class NativeOps final : public DecoderOps {
   ThreadPool& pool_;
   const Kernels& kernels_;
   TensorArena arena_;
-  RotaryTable rotary_;
+  std::vector<RotaryTable> rotary_;  // a model turns its layers by one or two
   ContextView view_;
   std::vector<int32_t> own_rows_;
 };

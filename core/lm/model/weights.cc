@@ -23,21 +23,27 @@ void VisitParameters(Weights& weights, const Visitor& visit) {
     defined(name + ".weight", matrix.weight);
     defined(name + ".bias", matrix.bias);
   };
+  const bool gemma = weights.config.gemma_block;
   defined("model.embed_tokens.weight", weights.embedding.weight);
   for (size_t i = 0; i < weights.layers.size(); ++i) {
     auto& layer = weights.layers[i];
     const std::string prefix = StrCat("model.layers.", i, ".");
-    defined(prefix + "input_layernorm.weight", layer.input_norm);
+    defined(prefix + "input_layernorm.weight", layer.attention_norm);
     linear(prefix + "self_attn.q_proj", layer.q);
     linear(prefix + "self_attn.k_proj", layer.k);
     linear(prefix + "self_attn.v_proj", layer.v);
     linear(prefix + "self_attn.o_proj", layer.o);
     defined(prefix + "self_attn.q_norm.weight", layer.q_norm);
     defined(prefix + "self_attn.k_norm.weight", layer.k_norm);
-    defined(prefix + "post_attention_layernorm.weight", layer.post_attention_norm);
+    // Hugging Face gives the norm behind a block's attention the name that the norm before its MLP
+    // has in a block without one.
+    defined(prefix + "post_attention_layernorm.weight",
+            gemma ? layer.attention_output_norm : layer.mlp_norm);
+    if (gemma) defined(prefix + "pre_feedforward_layernorm.weight", layer.mlp_norm);
     linear(prefix + "mlp.gate_proj", layer.gate);
     linear(prefix + "mlp.up_proj", layer.up);
     linear(prefix + "mlp.down_proj", layer.down);
+    defined(prefix + "post_feedforward_layernorm.weight", layer.mlp_output_norm);
   }
   defined("model.norm.weight", weights.final_norm);
   if (!weights.config.tie_word_embeddings) linear("lm_head", weights.head);
@@ -73,31 +79,37 @@ LinearWeight EmptyLinear(int64_t out, int64_t in, bool bias, const at::TensorOpt
 LayerWeights EmptyLayer(const ModelConfig& c, const at::TensorOptions& options) {
   const int64_t d = c.hidden_size, f = c.intermediate_size, k = c.head_dim;
   LayerWeights layer;
-  layer.input_norm = at::empty({d}, options);
-  layer.q = EmptyLinear(c.num_attention_heads * k, d, c.attention_bias, options);
-  layer.k = EmptyLinear(c.num_key_value_heads * k, d, c.attention_bias, options);
-  layer.v = EmptyLinear(c.num_key_value_heads * k, d, c.attention_bias, options);
+  const bool qkv_bias = c.attention_bias || c.qkv_bias;
+  layer.attention_norm = at::empty({d}, options);
+  layer.q = EmptyLinear(c.num_attention_heads * k, d, qkv_bias, options);
+  layer.k = EmptyLinear(c.num_key_value_heads * k, d, qkv_bias, options);
+  layer.v = EmptyLinear(c.num_key_value_heads * k, d, qkv_bias, options);
   layer.o = EmptyLinear(d, c.num_attention_heads * k, c.attention_bias, options);
   if (c.qk_norm) {
     layer.q_norm = at::empty({k}, options);
     layer.k_norm = at::empty({k}, options);
   }
-  layer.post_attention_norm = at::empty({d}, options);
+  layer.mlp_norm = at::empty({d}, options);
+  if (c.gemma_block) {
+    layer.attention_output_norm = at::empty({d}, options);
+    layer.mlp_output_norm = at::empty({d}, options);
+  }
   layer.gate = EmptyLinear(f, d, c.mlp_bias, options);
   layer.up = EmptyLinear(f, d, c.mlp_bias, options);
   layer.down = EmptyLinear(d, f, c.mlp_bias, options);
   return layer;
 }
 
-void InitParameter(const std::string& name, const InitConfig& init, int layers, RngKey key,
-                   at::Tensor& tensor) {
+void InitParameter(const std::string& name, const InitConfig& init, const ModelConfig& config,
+                   RngKey key, at::Tensor& tensor) {
   if (EndsWith(name, "norm.weight")) {
-    tensor.fill_(1);
+    tensor.fill_(1 - config.Norm().offset);
   } else if (EndsWith(name, ".bias")) {
     tensor.zero_();
   } else {
     const bool residual = EndsWith(name, "o_proj.weight") || EndsWith(name, "down_proj.weight");
-    const double scale = residual && init.scale_residual ? 1 / std::sqrt(2.0 * layers) : 1;
+    const double scale =
+        residual && init.scale_residual ? 1 / std::sqrt(2.0 * config.num_hidden_layers) : 1;
     FillNormal(Rng::DeriveKey({key.key, key.stream, std::string_view(name)}), init.std * scale,
                tensor);
   }
@@ -149,7 +161,7 @@ DecoderWeights EmptyWeights(const ModelConfig& config, at::Device device) {
 DecoderWeights InitWeights(const ModelConfig& config, const InitConfig& init, RngKey key) {
   DecoderWeights weights = EmptyWeights(config, at::kCPU);
   for (auto& [name, tensor] : NamedParameters(weights)) {
-    InitParameter(name, init, config.num_hidden_layers, key, *tensor);
+    InitParameter(name, init, config, key, *tensor);
   }
   return weights;
 }

@@ -23,11 +23,13 @@ struct LinearWeight {
 };
 
 struct LayerWeights {
-  at::Tensor input_norm;           // [D]
-  LinearWeight q, k, v, o;         // [H*K, D], [G*K, D], [G*K, D], [D, H*K]
-  at::Tensor q_norm, k_norm;       // [K] or undefined
-  at::Tensor post_attention_norm;  // [D]
-  LinearWeight gate, up, down;     // [F, D], [F, D], [D, F]
+  at::Tensor attention_norm;         // [D]
+  LinearWeight q, k, v, o;           // [H*K, D], [G*K, D], [G*K, D], [D, H*K]
+  at::Tensor q_norm, k_norm;         // [K] or undefined
+  at::Tensor attention_output_norm;  // [D] or undefined
+  at::Tensor mlp_norm;               // [D]
+  LinearWeight gate, up, down;       // [F, D], [F, D], [D, F]
+  at::Tensor mlp_output_norm;        // [D] or undefined
 };
 
 struct DecoderWeights {

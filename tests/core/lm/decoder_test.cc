@@ -6,7 +6,6 @@
 
 #include <numeric>
 
-#include "core/lm/checkpoint/checkpoint.h"
 #include "tests/core/lm/goldens.h"
 
 namespace retort {
@@ -30,35 +29,14 @@ double MaxDifference(const at::Tensor& a, const at::Tensor& b) {
   return (a - b).abs().max().item<double>();
 }
 
-at::Tensor GoldenLogits(const Json& rows) {
-  std::vector<float> flat;
-  for (const Json& row : rows) {
-    for (const Json& value : row) flat.push_back(value.get<float>());
-  }
-  return at::tensor(flat).view({static_cast<int64_t>(rows.size()), -1});
-}
+class EveryBlock : public testing::TestWithParam<ModelConfig (*)()> {
+ protected:
+  DecoderWeights weights_ = SmallWeights(GetParam()());
+};
+INSTANTIATE_TEST_SUITE_P(Decoder, EveryBlock, testing::Values(SmallConfig, SmallGemmaConfig));
 
-class GoldenLogitsTest : public testing::TestWithParam<const char*> {};
-
-// tests/data/lm/make_goldens.py: transformers 5.17.0, float32; tolerance 1e-4.
-TEST_P(GoldenLogitsTest, EqualThoseOfTransformers) {
-  const DecoderWeights weights = LoadCheckpoint(RealEnv(), GoldenPath(GetParam()));
-  const Json golden = GoldenJson(std::string(GetParam()) + "_logits.json");
-  const auto sequences = golden.at("sequences").get<Sequences>();
-  const auto ops = MakeCompositeOps();
-  for (size_t i = 0; i < sequences.size(); ++i) {
-    const at::Tensor logits = DecoderForward(weights, PackSequences({sequences[i]}), *ops);
-    const double difference = MaxDifference(logits, GoldenLogits(golden.at("logits").at(i)));
-    EXPECT_LE(difference, 1e-4);
-    RecordProperty("max_difference_" + std::to_string(i), std::to_string(difference));
-  }
-}
-
-INSTANTIATE_TEST_SUITE_P(Checkpoints, GoldenLogitsTest,
-                         testing::Values("llama_tied", "llama_biased_sharded", "qwen3_bfloat16"));
-
-TEST(Decoder, LogitsOfASequenceAreTheSameAloneAndPacked) {
-  const DecoderWeights weights = SmallWeights(SmallConfig());
+TEST_P(EveryBlock, LogitsOfASequenceAreTheSameAloneAndPacked) {
+  const DecoderWeights& weights = weights_;
   const Sequences sequences = {{1, 2, 3, 4, 5}, {6}, {7, 8, 9, 10, 11, 12, 13}, {1, 2, 22}};
   const auto ops = MakeCompositeOps();
   const at::Tensor packed = DecoderForward(weights, PackSequences(sequences), *ops);
@@ -117,6 +95,19 @@ TEST(Decoder, ATokenSeesNoLaterToken) {
   EXPECT_GT(MaxDifference(a.narrow(0, 3, 2), b.narrow(0, 3, 2)), 1e-2);
 }
 
+TEST(Decoder, ATokenSeesItsWindowOnly) {
+  ModelConfig config = SmallGemmaConfig();
+  config.num_hidden_layers = 1;
+  config.sliding_layers = {true};
+  const DecoderWeights weights = SmallWeights(config);
+  const auto ops = MakeCompositeOps();
+  const at::Tensor a = DecoderForward(weights, PackSequences({{1, 2, 3, 4, 5, 6, 7}}), *ops);
+  const at::Tensor b = DecoderForward(weights, PackSequences({{1, 9, 3, 4, 5, 6, 7}}), *ops);
+  // Position 5 still sees position 1, position 6 does not.
+  EXPECT_GT(MaxDifference(a[5], b[5]), 1e-4);
+  EXPECT_LE(MaxDifference(a[6], b[6]), 1e-6);
+}
+
 TEST(Decoder, SelectedRowsEqualThoseOfAllRows) {
   const DecoderWeights weights = SmallWeights(SmallConfig());
   const auto ops = MakeCompositeOps();
@@ -160,19 +151,19 @@ at::Tensor CachedForward(const DecoderWeights& weights, const Sequences& sequenc
   return DecoderForward(weights, batch, ops);
 }
 
-TEST(Decoder, CachedStepsGiveTheLogitsOfAWholePass) {
+TEST_P(EveryBlock, CachedStepsGiveTheLogitsOfAWholePass) {
   const c10::InferenceMode inference;
-  const DecoderWeights weights = SmallWeights(SmallConfig());
-  const Sequences sequences = {{1, 2, 3, 4, 5, 6}, {7, 8, 9, 10}};
+  const DecoderWeights& weights = weights_;
+  const Sequences sequences = {{1, 2, 3, 4, 5, 6, 11, 12}, {7, 8, 9, 10}};
   const auto ops = MakeCompositeOps();
   const at::Tensor whole = DecoderForward(weights, PackSequences(sequences), *ops);
   KvCache cache(weights.config, 128, at::kCPU);
   // A prefill of unequal lengths, then a step of both, then one mixed with a longer stretch.
   const at::Tensor prefill = CachedForward(weights, sequences, {0, 0}, {3, 1}, cache, *ops);
   const at::Tensor step = CachedForward(weights, sequences, {3, 1}, {4, 2}, cache, *ops);
-  const at::Tensor mixed = CachedForward(weights, sequences, {4, 2}, {6, 3}, cache, *ops);
-  const at::Tensor last = CachedForward(weights, sequences, {6, 3}, {6, 4}, cache, *ops);
-  const at::Tensor order = at::tensor(std::vector<int64_t>{0, 1, 2, 6, 3, 7, 4, 5, 8, 9});
+  const at::Tensor mixed = CachedForward(weights, sequences, {4, 2}, {8, 3}, cache, *ops);
+  const at::Tensor last = CachedForward(weights, sequences, {8, 3}, {8, 4}, cache, *ops);
+  const at::Tensor order = at::tensor(std::vector<int64_t>{0, 1, 2, 8, 3, 9, 4, 5, 6, 7, 10, 11});
   EXPECT_LE(MaxDifference(at::cat({prefill, step, mixed, last}), whole.index_select(0, order)),
             1e-5);
 }
@@ -200,8 +191,8 @@ TEST(Decoder, Bfloat16ProductsStayNearFloat32) {
   EXPECT_LE(difference, 0.05 * a.abs().max().item<double>());
 }
 
-TEST(Decoder, EveryParameterGetsAGradient) {
-  ModelConfig config = SmallConfig();
+TEST_P(EveryBlock, EveryParameterGetsAGradient) {
+  ModelConfig config = GetParam()();
   config.mlp_bias = false;
   config.qk_norm = true;
   DecoderWeights weights = SmallWeights(config);

@@ -9,6 +9,11 @@
 
 namespace retort {
 
+/// The checkpoints of tests/data/lm/make_goldens.py.
+inline constexpr const char* kGoldenModels[] = {
+    "llama_tied",    "llama_biased_sharded", "llama3_scaled_float16",
+    "qwen2_sliding", "qwen3_bfloat16",       "gemma3_sharded"};
+
 /// Whole sequences laid end to end, all logits wanted.
 inline TokenBatch PackSequences(const std::vector<std::vector<int64_t>>& sequences) {
   TokenBatch batch;
@@ -23,7 +28,29 @@ inline TokenBatch PackSequences(const std::vector<std::vector<int64_t>>& sequenc
   return batch;
 }
 
-/// A small model that uses every option: grouped queries, biases away from 0, an untied head.
+/// A Gemma block on SmallConfig's shape, with windows of five tokens on the first layer.
+inline ModelConfig SmallGemmaConfig() {
+  ModelConfig config;
+  config.vocab_size = 23;
+  config.hidden_size = 32;
+  config.intermediate_size = 40;
+  config.num_hidden_layers = 2;
+  config.num_attention_heads = 3;
+  config.num_key_value_heads = 1;
+  config.head_dim = 12;
+  config.max_position_embeddings = 64;
+  config.rope_theta = 1e6;
+  config.rope_scaling = {.type = RopeScaling::Type::kLinear, .factor = 8};
+  config.rope_local_base_freq = 10000;
+  config.qk_norm = config.gemma_block = true;
+  config.query_pre_attn_scalar = 20;
+  config.sliding_layers = {true, false};
+  config.sliding_window = 5;
+  return config;
+}
+
+/// A small model that uses every option of Llama: grouped queries, biases away from 0, an untied
+/// head.
 inline ModelConfig SmallConfig() {
   ModelConfig config;
   config.vocab_size = 23;

@@ -5,6 +5,7 @@
 #include <algorithm>
 #include <bit>
 #include <cmath>
+#include <numbers>
 #include <numeric>
 #include <string>
 #include <vector>
@@ -162,8 +163,17 @@ TEST_P(KernelsTest, RmsNormMatchesItsDefinitionAndTheScalarBits) {
   for (const int64_t width : {1, 12, 16, 40, 64, 128}) {
     const auto x = RandomFloats(3 * width, "x"), weight = RandomFloats(width, "weight");
     std::vector<float> y(x.size()), expected(x.size());
-    kernels().rms_norm(x.data(), 3, width, weight.data(), 1e-5F, y.data());
-    ScalarKernels().rms_norm(x.data(), 3, width, weight.data(), 1e-5F, expected.data());
+    const float offset = width > 16 ? 1.0F : 0.0F;
+    RmsNormArgs args{.x = x.data(),
+                     .rows = 3,
+                     .width = width,
+                     .weight = weight.data(),
+                     .offset = offset,
+                     .eps = 1e-5F,
+                     .y = y.data()};
+    kernels().rms_norm(args);
+    args.y = expected.data();
+    ScalarKernels().rms_norm(args);
     EXPECT_EQ(Bits(y), Bits(expected));
     for (int64_t r = 0; r < 3; ++r) {
       double squares = 0;
@@ -172,7 +182,7 @@ TEST_P(KernelsTest, RmsNormMatchesItsDefinitionAndTheScalarBits) {
       const double scale = 1 / std::sqrt(squares / static_cast<double>(width) + 1e-5);
       for (int64_t i = 0; i < width; ++i) {
         const auto at = static_cast<size_t>(r * width + i);
-        EXPECT_NEAR(y[at], x[at] * scale * weight[static_cast<size_t>(i)], 2e-6);
+        EXPECT_NEAR(y[at], x[at] * scale * (offset + weight[static_cast<size_t>(i)]), 2e-6);
       }
     }
   }
@@ -271,6 +281,31 @@ TEST_P(KernelsTest, SiluMulAndAddMatchTheirDefinitionsAndTheScalarBits) {
     kernels().add(gate.data(), up.data(), n, y.data());
     for (size_t i = 0; i < y.size(); ++i) EXPECT_EQ(y[i], gate[i] + up[i]);
   }
+}
+
+TEST_P(KernelsTest, GeluTanhMulMatchesItsDefinitionAndTheScalarBits) {
+  const auto normal = RandomFloats(345, "gate"), up = RandomFloats(345, "up");
+  std::vector<float> gate, y(normal.size()), expected(normal.size());
+  for (const float g : normal) gate.push_back(3 * g);
+  kernels().gelu_tanh_mul(gate.data(), up.data(), 345, y.data());
+  ScalarKernels().gelu_tanh_mul(gate.data(), up.data(), 345, expected.data());
+  EXPECT_EQ(Bits(y), Bits(expected));
+  for (size_t i = 0; i < y.size(); ++i) {
+    const double g = gate[i];
+    const double tanh = std::tanh(std::sqrt(2 / std::numbers::pi) * (g + 0.044715 * g * g * g));
+    EXPECT_NEAR(y[i], 0.5 * g * (1 + tanh) * up[i], 3e-6);
+  }
+}
+
+TEST_P(KernelsTest, GeluTanhOfExtremesIsFinite) {
+  const std::vector<float> gate = {-1e30F, -100.0F, 0.0F, 100.0F, 1e30F}, up(5, 1.0F);
+  std::vector<float> y(5);
+  kernels().gelu_tanh_mul(gate.data(), up.data(), 5, y.data());
+  EXPECT_NEAR(y[0], 0.0F, 1e-6);
+  EXPECT_NEAR(y[1], 0.0F, 1e-6);
+  EXPECT_EQ(y[2], 0.0F);
+  EXPECT_EQ(y[3], 100.0F);
+  EXPECT_EQ(y[4], 1e30F);
 }
 
 TEST_P(KernelsTest, SiluOfExtremesIsFinite) {

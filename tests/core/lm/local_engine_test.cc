@@ -412,11 +412,13 @@ TEST(LocalEngine, IdsOutsideTheVocabularyAndEmptyPromptsAreRefused) {
   EXPECT_THROW(engine->Generate(requests), Error);
 }
 
-TEST(LocalEngine, ATokenizerOfAnotherModelIsRefused) {
-  const auto tokenizer = MakeWordLevelTokenizer({"a", "b"});
-  const auto message = Message(
-      [&] { MakeLocalEngine({}, RandomWeights(TinyConfig()), *tokenizer, 1); }, ExitCode::kData);
-  EXPECT_NE(message.find("22"), std::string::npos) << message;
+TEST(LocalEngine, ATokenizerWithMoreIdsThanTheModelIsRefused) {
+  const auto tokenizer = TinyTokenizer();
+  ModelConfig config = TinyConfig();
+  config.vocab_size = 21;
+  const auto message =
+      Message([&] { MakeLocalEngine({}, RandomWeights(config), *tokenizer, 1); }, ExitCode::kData);
+  EXPECT_NE(message.find("21 token ids, the tokenizer has 22"), std::string::npos) << message;
 }
 
 TEST(LocalEngine, WeightsThatGiveNoFiniteLogitsFailEveryCall) {

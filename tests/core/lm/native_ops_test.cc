@@ -64,13 +64,32 @@ DecoderWeights Packed(const ModelConfig& config) {
   return weights;
 }
 
+/// Gemma's block with windows shorter and longer than the tests' sequences.
+ModelConfig GemmaConfig(const ModelConfig& shape) {
+  ModelConfig config = shape;
+  config.gemma_block = config.qk_norm = true;
+  config.query_pre_attn_scalar = 20;
+  config.sliding_layers = {true, false};
+  config.sliding_window = 5;
+  config.rope_theta = 1e6;
+  config.rope_local_base_freq = 1e4;
+  return config;
+}
+
 /// Variants of the Llama family, each with one feature more.
 std::vector<ModelConfig> Variants() {
-  std::vector<ModelConfig> variants(5, TinyConfig());
+  std::vector<ModelConfig> variants(7, TinyConfig());
   variants[1].qk_norm = true;
   variants[2].attention_bias = variants[2].mlp_bias = true;
   variants[3].tie_word_embeddings = false;
   variants[4] = WideConfig();
+  variants[5] = GemmaConfig(TinyConfig());
+  variants[6].qkv_bias = true;
+  variants[6].rope_scaling = {.type = RopeScaling::Type::kLlama3,
+                              .factor = 8,
+                              .low_freq_factor = 1,
+                              .high_freq_factor = 4,
+                              .original_max_position_embeddings = 32};
   return variants;
 }
 
@@ -107,8 +126,13 @@ TEST(NativeOps, ThreadsDoNotChangeBits) {
   }
 }
 
-TEST(NativeOps, ARowDoesNotDependOnItsNeighbours) {
-  const DecoderWeights weights = Packed(WideConfig());
+/// Large models, with and without windows.
+class WideOps : public testing::TestWithParam<ModelConfig> {};
+INSTANTIATE_TEST_SUITE_P(NativeOps, WideOps,
+                         testing::Values(WideConfig(), GemmaConfig(WideConfig())));
+
+TEST_P(WideOps, ARowDoesNotDependOnItsNeighbours) {
+  const DecoderWeights weights = Packed(GetParam());
   const std::vector<int64_t> lengths = {5, 1, 13, 2, 30, 8, 1, 64};
   const at::Tensor together = Native(weights, PlainBatch(lengths), Isa::kAuto);
   int64_t row = 0;
@@ -148,8 +172,8 @@ TokenBatch CachedBatch(const std::vector<int64_t>& ids, int64_t begin, int64_t e
   return batch;
 }
 
-TEST(NativeOps, PrefillInChunksAndDecodeGiveTheBitsOfOneForward) {
-  const DecoderWeights weights = Packed(WideConfig());
+TEST_P(WideOps, PrefillInChunksAndDecodeGiveTheBitsOfOneForward) {
+  const DecoderWeights weights = Packed(GetParam());
   const std::vector<int64_t> ids = RandomIds(20, 0);
   const at::Tensor expected = Native(weights, PlainBatch({20}), Isa::kAuto);
   std::vector<int32_t> slots;

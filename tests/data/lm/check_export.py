@@ -4,7 +4,7 @@ Usage: python check_export.py FOLDER EXPECTED.json [TOLERANCE, default 1e-4]
 EXPECTED holds "sequences" with "logits", or "lines" of {"text", "ids"}, or both: the shape of the
 goldens that make_goldens.py writes. To check what Retort writes:
   RETORT_EXPORT_DIR=OUT lm_test --gtest_filter='*RoundTripTest*:*ASavedTokenizer*'
-  python check_export.py OUT/llama_tied llama_tied_logits.json
+  for f in *_logits.json; do python check_export.py OUT/${f%_logits.json} $f; done
 Exits with 1 on the first difference. Run with transformers 5.17.0 and torch 2.11.0.
 """
 

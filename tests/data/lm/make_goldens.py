@@ -1,7 +1,9 @@
-"""Writes the goldens of tests/core/lm: tiny checkpoints with logits, tokenizers with ids.
+"""Writes the goldens of tests/core/lm: tiny checkpoints with logits and greedy continuations,
+tokenizers with ids.
 
 Made once with torch 2.11.0, transformers 5.17.0, tokenizers 0.23.3, sentencepiece 0.2.3 and
 safetensors 0.8.0 on a CPU, float32. Logits are compared with tolerance 1e-4 (absolute), ids exactly.
+A continuation's smallest lead of the best token over the second is checked to be above 2e-4.
 Run from anywhere: python make_goldens.py [OUTPUT_FOLDER, default: this script's own].
 """
 
@@ -21,8 +23,9 @@ OUT = OUT.parent if OUT.is_file() else OUT
 SEQUENCES = [[1, 5, 9, 13, 2], [7], [1, 39, 38, 37, 36, 35, 34, 33, 32, 31, 30, 29, 28, 3, 3, 3]]
 SHAPE = dict(vocab_size=40, hidden_size=48, intermediate_size=32, num_hidden_layers=2,
              num_attention_heads=3, num_key_value_heads=1, head_dim=16, rms_norm_eps=1e-6,
-             max_position_embeddings=64, initializer_range=0.3, bos_token_id=1, eos_token_id=2,
+             max_position_embeddings=96, initializer_range=0.3, bos_token_id=1, eos_token_id=2,
              pad_token_id=0)
+CONTINUATION = 64
 VERSIONS = {"torch": torch.__version__, "transformers": transformers.__version__,
             "tokenizers": tokenizers.__version__, "sentencepiece": sentencepiece.__version__}
 
@@ -33,16 +36,35 @@ def randomize(model):
     for name, parameter in model.named_parameters():
         noise = torch.randn(parameter.shape, generator=generator)
         if name.endswith("norm.weight"):
-            parameter.data = 1 + 0.2 * noise
+            gemma = model.config.model_type == "gemma3_text"  # whose weights are stored less 1
+            parameter.data = (0 if gemma else 1) + 0.2 * noise
         elif name.endswith(".bias"):
             parameter.data = 0.2 * noise
 
 
-def logits_of(folder):
-    # Read back, because a cast of the whole model would round its rotary table too.
-    model = transformers.AutoModelForCausalLM.from_pretrained(folder, dtype=torch.float32).eval()
+def read_back(folder):
+    """Because a cast of the whole model would round its rotary table too."""
+    return transformers.AutoModelForCausalLM.from_pretrained(folder, dtype=torch.float32).eval()
+
+
+def logits_of(model):
     with torch.no_grad():
         return [model(torch.tensor([ids])).logits[0].tolist() for ids in SEQUENCES]
+
+
+def greedy_of(model):
+    """64 tokens after each sequence, every one from a forward of the whole text."""
+    continuations = []
+    for prompt in SEQUENCES:
+        ids = list(prompt)
+        for _ in range(CONTINUATION):
+            with torch.no_grad():
+                best = model(torch.tensor([ids])).logits[0, -1].topk(2)
+            if best.values[0] - best.values[1] < 2e-4:
+                sys.exit(f"{model.config.model_type}: a tie in a continuation; take another seed")
+            ids.append(best.indices[0].item())
+        continuations.append(ids[len(prompt):])
+    return continuations
 
 
 def write_json(path, value):
@@ -52,10 +74,11 @@ def write_json(path, value):
 def write_model(name, model, dtype=torch.float32, **save_args):
     randomize(model)
     model.to(dtype).save_pretrained(OUT / name, **save_args)
+    read = read_back(OUT / name)
     write_json(OUT / f"{name}_logits.json",
-               {"versions": VERSIONS, "sequences": SEQUENCES,
+               {"versions": VERSIONS, "sequences": SEQUENCES, "greedy": greedy_of(read),
                 "logits": [[[round(x, 6) for x in row] for row in rows]
-                           for rows in logits_of(OUT / name)]})
+                           for rows in logits_of(read)]})
 
 
 def write_models():
@@ -72,6 +95,27 @@ def write_models():
     write_model("qwen3_bfloat16", transformers.Qwen3ForCausalLM(transformers.Qwen3Config(
         **SHAPE, tie_word_embeddings=True, attention_bias=False,
         rope_parameters=rope(1000000.0))), dtype=torch.bfloat16)
+    # Below here: float16, shards, padded vocabularies, head widths and counts that divide nothing.
+    llama3 = {**rope(10000.0), "rope_type": "llama3", "factor": 8.0, "low_freq_factor": 1.0,
+              "high_freq_factor": 4.0, "original_max_position_embeddings": 32}
+    torch.manual_seed(4)
+    write_model("llama3_scaled_float16", transformers.LlamaForCausalLM(
+        llama(**SHAPE, tie_word_embeddings=True, rope_parameters=llama3)), dtype=torch.float16)
+    torch.manual_seed(5)
+    write_model("qwen2_sliding", transformers.Qwen2ForCausalLM(transformers.Qwen2Config(
+        **{**SHAPE, "num_attention_heads": 3, "num_key_value_heads": 3},
+        tie_word_embeddings=False, use_sliding_window=True, sliding_window=7, max_window_layers=1,
+        rope_parameters={**rope(1000000.0), "rope_type": "linear", "factor": 4.0})))
+    torch.manual_seed(6)
+    gemma = {**SHAPE, "num_hidden_layers": 3, "num_attention_heads": 5, "num_key_value_heads": 1,
+             "hidden_size": 40, "head_dim": 12}
+    model = transformers.Gemma3ForCausalLM(transformers.Gemma3TextConfig(
+        **gemma, query_pre_attn_scalar=20, sliding_window=9,
+        layer_types=["sliding_attention", "full_attention", "sliding_attention"],
+        rope_parameters={"full_attention": {**rope(1000000.0), "rope_type": "linear", "factor": 8.0},
+                         "sliding_attention": rope(10000.0)}))
+    model.model.embed_tokens.weight.data *= 0.2  # or a tied head would repeat its input for ever
+    write_model("gemma3_sharded", model, dtype=torch.bfloat16, max_shard_size="20KB")
 
 
 def write_word_level():

@@ -40,12 +40,21 @@ struct AttentionArgs {
   float* out;     // [heads, width]
 };
 
+/// y = x / sqrt(mean(x^2) + eps) * (offset + weight), row by row.
+struct RmsNormArgs {
+  const float* x;  // [rows, width]
+  int64_t rows;
+  int64_t width;
+  const float* weight;  // [width]
+  float offset;
+  float eps;
+  float* y;  // [rows, width]
+};
+
 struct Kernels {
   const char* name;
   void (*gemm)(const GemmArgs& args);
-  /// x / sqrt(mean(x^2) + eps) * weight for each of `rows` rows of `width`.
-  void (*rms_norm)(const float* x, int64_t rows, int64_t width, const float* weight, float eps,
-                   float* y);
+  void (*rms_norm)(const RmsNormArgs& args);
   /// Rotate-half of `heads` heads of one row: cos and sin hold width / 2 values.
   void (*rotary)(const float* x, int64_t heads, int64_t width, const float* cos, const float* sin,
                  float* y);
@@ -54,6 +63,8 @@ struct Kernels {
   void (*attention)(const AttentionArgs& args);
   /// y = silu(gate) * up, elementwise; y may be either input.
   void (*silu_mul)(const float* gate, const float* up, int64_t n, float* y);
+  /// y = gelu(gate) * up with the tanh form of GELU; otherwise as silu_mul.
+  void (*gelu_tanh_mul)(const float* gate, const float* up, int64_t n, float* y);
   /// y = a + b, elementwise; y may be either input.
   void (*add)(const float* a, const float* b, int64_t n, float* y);
   /// The largest of n values, n at least 1.

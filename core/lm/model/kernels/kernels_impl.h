@@ -134,12 +134,14 @@ void Gemm(const GemmArgs& g) {
   }
 }
 
-void RmsNorm(const float* x, int64_t rows, int64_t width, const float* weight, float eps,
-             float* y) {
-  for (int64_t r = 0; r < rows; ++r, x += width, y += width) {
+void RmsNorm(const RmsNormArgs& a) {
+  const float* x = a.x;
+  float* y = a.y;
+  const Lanes offset = Lanes::Broadcast(a.offset);
+  for (int64_t r = 0; r < a.rows; ++r, x += a.width, y += a.width) {
     Lanes squares = Lanes::Broadcast(0.0F);
     ForLanes(
-        width,
+        a.width,
         [&](int64_t i) {
           const Lanes v = Lanes::Load(x + i);
           squares = Fma(v, v, squares);
@@ -148,13 +150,15 @@ void RmsNorm(const float* x, int64_t rows, int64_t width, const float* weight, f
           const Lanes v = Lanes::LoadPartial(x + i, n);
           squares = Fma(v, v, squares);
         });
-    const float mean = squares.Sum() / static_cast<float>(width);
-    const Lanes scale = Lanes::Broadcast(1.0F / __builtin_sqrtf(mean + eps));
+    const float mean = squares.Sum() / static_cast<float>(a.width);
+    const Lanes scale = Lanes::Broadcast(1.0F / __builtin_sqrtf(mean + a.eps));
     ForLanes(
-        width,
-        [&](int64_t i) { (Lanes::Load(x + i) * scale * Lanes::Load(weight + i)).Store(y + i); },
+        a.width,
+        [&](int64_t i) {
+          (Lanes::Load(x + i) * scale * (offset + Lanes::Load(a.weight + i))).Store(y + i);
+        },
         [&](int64_t i, int64_t n) {
-          (Lanes::LoadPartial(x + i, n) * scale * Lanes::LoadPartial(weight + i, n))
+          (Lanes::LoadPartial(x + i, n) * scale * (offset + Lanes::LoadPartial(a.weight + i, n)))
               .StorePartial(y + i, n);
         });
   }
@@ -245,14 +249,27 @@ void Attention(const AttentionArgs& a) {
   }
 }
 
-void SiluMul(const float* gate, const float* up, int64_t n, float* y) {
+/// y = gate * sigmoid(argument(gate)) * up.
+template <typename Argument>
+inline void SigmoidMul(const float* gate, const float* up, int64_t n, float* y,
+                       const Argument& argument) {
   const Lanes zero = Lanes::Broadcast(0.0F), one = Lanes::Broadcast(1.0F);
   for (int64_t i = 0; i < n; i += kLanes) {
     const int64_t count = Least(kLanes, n - i);
     const Lanes g = Lanes::LoadPartial(gate + i, count);
-    const Lanes silu = g / (one + Exp(zero - g));
-    (silu * Lanes::LoadPartial(up + i, count)).StorePartial(y + i, count);
+    const Lanes active = g / (one + Exp(zero - argument(g)));
+    (active * Lanes::LoadPartial(up + i, count)).StorePartial(y + i, count);
   }
+}
+
+void SiluMul(const float* gate, const float* up, int64_t n, float* y) {
+  SigmoidMul(gate, up, n, y, [](Lanes x) { return x; });
+}
+
+/// 0.5 x (1 + tanh(u)) = x sigmoid(2 u), u = sqrt(2 / pi) (x + 0.044715 x^3).
+void GeluTanhMul(const float* gate, const float* up, int64_t n, float* y) {
+  const Lanes linear = Lanes::Broadcast(1.59576912F), cubic = Lanes::Broadcast(0.0713548163F);
+  SigmoidMul(gate, up, n, y, [&](Lanes x) { return x * Fma(x * x, cubic, linear); });
 }
 
 void Add(const float* a, const float* b, int64_t n, float* y) {
@@ -264,7 +281,7 @@ void Add(const float* a, const float* b, int64_t n, float* y) {
 }
 
 constexpr Kernels MakeKernels(const char* name) {
-  return {name, Gemm, RmsNorm, Rotary, Attention, SiluMul, Add, MaxOf, ExpSum};
+  return {name, Gemm, RmsNorm, Rotary, Attention, SiluMul, GeluTanhMul, Add, MaxOf, ExpSum};
 }
 
 }  // namespace
