@@ -47,6 +47,14 @@ bool SameRow(const GenerateRequest& a, const GenerateRequest& b) {
          x.stop_ids == y.stop_ids && x.stop_texts == y.stop_texts;
 }
 
+/// The shape behind a server is unknown: its FLOPs count 0.
+ModelConfig UnknownShape(int vocab_size) {
+  ModelConfig config;
+  config.vocab_size = vocab_size;
+  config.hidden_size = config.intermediate_size = config.num_hidden_layers = 0;
+  return config;
+}
+
 /// The model's name among those the server lists, where it lists any.
 void CheckListed(const ServerConfig& config, const Json& reply) {
   if (!reply.is_object() || !reply.contains("data") || !reply["data"].is_array()) return;
@@ -93,12 +101,8 @@ class OpenAiEngine final : public Engine {
  public:
   OpenAiEngine(const ServerConfig& config, const Tokenizer& tokenizer)
       : config_(config), tokenizer_(tokenizer), key_(ApiKey::FromEnvironment(config.api_key_env)) {
-    // The shape behind a server is unknown: its FLOPs count 0.
     info_ = {.model_sha256 = ServedModelSha256(config),
-             .config = {.vocab_size = tokenizer.VocabSize(),
-                        .hidden_size = 0,
-                        .intermediate_size = 0,
-                        .num_hidden_layers = 0},
+             .config = UnknownShape(tokenizer.VocabSize()),
              .description = StrCat("served ", config.model, " at ", config.url)};
     for (int i = 0; i < config.concurrency; ++i) {
       clients_.push_back(std::make_unique<OpenAiClient>(config_, key_, traffic_));
