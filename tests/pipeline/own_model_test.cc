@@ -120,6 +120,14 @@ TEST_F(OwnModelTest, MistakesAreNamedBeforeAnythingRuns) {
   refused("chat=chatlm", "chatml");
 }
 
+TEST_F(OwnModelTest, AModelThatIsNotThereIsNamed) {
+  for (const char* path : {"./nowhere", "./nowhere.gguf", "nowhere.gguf"}) {
+    const Result result = Own("generate", {StrCat("generate.search.model=", path)});
+    EXPECT_EQ(result.code, 65);
+    EXPECT_THAT(result.err, HasSubstr(StrCat("retort: ", path, ": no such model - ")));
+  }
+}
+
 TEST_F(OwnModelTest, AChatThatNobodyKnowsIsRefusedWithItsKey) {
   const std::string dir = Path("hf");
   ASSERT_EQ(Retort({"export", kModel, "--to", "hf", "-o", dir}).code, 0);
