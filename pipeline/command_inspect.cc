@@ -8,6 +8,7 @@
 #include "core/base/strings.h"
 #include "core/lm/checkpoint/checkpoint.h"
 #include "core/lm/checkpoint/model_path.h"
+#include "core/lm/tokenizer/chat_format.h"
 #include "core/trace/dataset.h"
 #include "core/trace/trace_codec.h"
 #include "core/trace/trace_store.h"
@@ -102,6 +103,12 @@ void InspectModel(const Env& env, const InspectArguments& arguments, std::ostrea
   const SpecialIds& ids = tokenizer->Specials();
   out << "  tokenizer: " << tokenizer->VocabSize() << " pieces, bos " << ids.bos
       << (ids.adds_bos ? " (before every prompt)" : "") << ", eos " << ids.eos << "\n";
+  const std::string chat_template = tokenizer->ChatTemplate();
+  if (chat_template.empty()) return;
+  const std::optional<Chat> chat = RecognizeChat(chat_template);
+  out << "  chat template: " << (chat ? chat->format : "none Retort knows");
+  if (chat && !chat->system.empty()) out << ", system text " << DumpJson(Json(chat->system));
+  out << "\n";
 }
 
 void InspectFolder(Env& env, const InspectArguments& arguments, std::ostream& out) {

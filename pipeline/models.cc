@@ -13,12 +13,23 @@
 namespace retort {
 namespace {
 
+void CheckIsModel(const Env& env, const std::string& path) {
+  if (env.Exists(path) && env.IsDirectory(path) != IsGgufPath(path)) return;
+  throw Error(ExitCode::kData,
+              StrCat(path,
+                     ": no such model - a model is the name of a train stage, a folder with "
+                     "config.json and model.safetensors, or a .gguf file"));
+}
+
 std::unique_ptr<Tokenizer> OpenPlainTokenizer(const Env& env, const Experiment& experiment) {
   if (!experiment.tokenizer_path.empty()) return LoadModelTokenizer(env, experiment.tokenizer_path);
   const std::vector<std::string> words = experiment.task->Vocabulary();
   if (!words.empty()) return MakeWordLevelTokenizer(words);
   const std::vector<std::string> models = experiment.ModelPaths();
-  if (!models.empty()) return LoadModelTokenizer(env, models.front());
+  if (!models.empty()) {
+    CheckIsModel(env, models.front());
+    return LoadModelTokenizer(env, models.front());
+  }
   throw Error(ExitCode::kConfig, StrCat("tokenizer: task ", experiment.task->Name(),
                                         " has no vocabulary of its own - set tokenizer: to a "
                                         "checkpoint's folder or a .gguf file"));
@@ -42,12 +53,7 @@ Chat TemplatesChat(const Tokenizer& tokenizer) {
 }  // namespace
 
 LoadedModel LoadModel(const Env& env, const std::string& path, const Tokenizer& tokenizer) {
-  if (!env.Exists(path) || env.IsDirectory(path) == IsGgufPath(path)) {
-    throw Error(ExitCode::kData,
-                StrCat(path,
-                       ": no such model - a model is the name of a train stage, a folder with "
-                       "config.json and model.safetensors, or a .gguf file"));
-  }
+  CheckIsModel(env, path);
   const std::unique_ptr<Tokenizer> own = LoadModelTokenizer(env, path);
   if (own->Sha256() != tokenizer.Sha256()) {
     throw Error(ExitCode::kData,

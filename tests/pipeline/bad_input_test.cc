@@ -137,7 +137,7 @@ TEST_F(BadInput, MissingFilesAreNamed) {
               HasSubstr("none.yaml: no such experiment file"));
   const Result result = RunTiny("generate", {"generate.search.model=./nowhere"});
   EXPECT_EQ(result.code, 65);
-  EXPECT_THAT(result.err, HasSubstr("./nowhere: no such checkpoint folder"));
+  EXPECT_THAT(result.err, HasSubstr("./nowhere: no such model"));
 }
 
 TEST_F(BadInput, TeacherAndTokenizerThatDisagreeAreRefused) {

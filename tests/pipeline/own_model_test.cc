@@ -99,6 +99,7 @@ TEST_F(OwnModelTest, ModelsAreExportedInAsFewBitsAsHoldThem) {
   const std::string of_file = Retort({"inspect", kModel}).out,
                     of_folder = Retort({"inspect", dir}).out;
   EXPECT_EQ(after_path(of_file).substr(0, 60), after_path(of_folder).substr(0, 60));
+  EXPECT_THAT(of_file, HasSubstr("chat template: chatml\n"));
   EXPECT_EQ(Retort({"export", kModel, "--to", "hf"}).code, 64);
   const Result twice = Retort({"export", kModel, "--to", "hf", "-o", dir});
   EXPECT_EQ(twice.code, 65);
@@ -118,6 +119,14 @@ TEST_F(OwnModelTest, MistakesAreNamedBeforeAnythingRuns) {
   refused("train.student.init_from=random", "of which model?");
   refused("chat=gemma", "chat: gemma needs a token");
   refused("chat=chatlm", "chatml");
+}
+
+TEST_F(OwnModelTest, AModelThatIsNotThereIsNamed) {
+  for (const char* path : {"./nowhere", "./nowhere.gguf", "nowhere.gguf"}) {
+    const Result result = Own("generate", {StrCat("generate.search.model=", path)});
+    EXPECT_EQ(result.code, 65);
+    EXPECT_THAT(result.err, HasSubstr(StrCat("retort: ", path, ": no such model - ")));
+  }
 }
 
 TEST_F(OwnModelTest, AChatThatNobodyKnowsIsRefusedWithItsKey) {

@@ -53,9 +53,7 @@ class BpeTokenizer final : public Tokenizer {
         added_(MakeMatcher(added, false, vocabulary_)),
         normalized_added_(MakeMatcher(added, true, vocabulary_)),
         files_(std::move(files)) {
-    const SpecialIds& ids = vocabulary_.ids;
-    sha256_ = retort::Sha256(
-        StrCat(files_.bytes, "\n", ids.bos, " ", ids.eos, " ", ids.pad, " ", ids.unk));
+    sha256_ = retort::Sha256(StrCat(files_.bytes, "\n", SpecialIdsText(vocabulary_.ids)));
   }
 
   std::vector<int32_t> Encode(std::string_view text) const override {

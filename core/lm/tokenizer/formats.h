@@ -36,6 +36,9 @@ SpecialIds ReadSpecialIds(const Json& tokenizer_config,
                           const std::function<int32_t(const std::string&)>& id_of,
                           const std::string& where);
 
+/// What of them decides ids, as text for a tokenizer's SHA-256.
+std::string SpecialIdsText(const SpecialIds& ids);
+
 /// `tokenizer` is a parsed tokenizer.json with a WordLevel model, `tokenizer_config` the file
 /// beside it or an empty object.
 std::unique_ptr<Tokenizer> MakeWordLevelFromJson(const Json& tokenizer,

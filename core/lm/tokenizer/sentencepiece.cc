@@ -25,7 +25,7 @@ void CheckStatus(const sentencepiece::util::Status& status, const std::string& w
 class SentencePieceTokenizer final : public Tokenizer {
  public:
   SentencePieceTokenizer(std::string model, Json config, const std::string& where)
-      : model_(std::move(model)), config_(std::move(config)), sha256_(retort::Sha256(model_)) {
+      : model_(std::move(model)), config_(std::move(config)) {
     CheckStatus(processor_.LoadFromSerializedProto(model_), StrCat("loading ", where));
     specials_ = {.bos = processor_.bos_id(),
                  .eos = processor_.eos_id(),
@@ -33,6 +33,8 @@ class SentencePieceTokenizer final : public Tokenizer {
                  .unk = processor_.unk_id()};
     const Json& add_bos = MemberOf(config_, "add_bos_token");
     specials_.adds_bos = specials_.bos >= 0 && add_bos != false;
+    const bool unused_bos = specials_.bos >= 0 && !specials_.adds_bos;
+    sha256_ = retort::Sha256(unused_bos ? StrCat(model_, " no bos") : model_);
     if (config_.empty()) config_ = DefaultConfig();
   }
 

@@ -82,6 +82,11 @@ SpecialIds ReadSpecialIds(const Json& tokenizer_config,
   return ids;
 }
 
+std::string SpecialIdsText(const SpecialIds& ids) {
+  const bool unused_bos = ids.bos >= 0 && !ids.adds_bos;
+  return StrCat(ids.bos, " ", ids.eos, " ", ids.pad, " ", ids.unk, unused_bos ? " no bos" : "");
+}
+
 std::unique_ptr<Tokenizer> LoadTokenizer(const Env& env, const std::string& dir) {
   const std::string json_path = JoinPath(dir, kTokenizerJsonName);
   const std::string model_path = JoinPath(dir, kTokenizerModelName);

@@ -50,9 +50,8 @@ class WordLevelTokenizer final : public Tokenizer {
     if (vocabulary_.unk_token) unknown_ = id_of_.at(*vocabulary_.unk_token);
     // Files that put bos first and files that leave it to Retort are the same tokenizer.
     const Json post_processor = vocabulary_.ids.adds_bos ? Json() : vocabulary_.post_processor;
-    sha256_ = retort::Sha256(StrCat(DumpJson(ToJson(post_processor)), "\n", vocabulary_.ids.bos,
-                                    " ", vocabulary_.ids.eos, " ", vocabulary_.ids.pad, " ",
-                                    vocabulary_.ids.unk));
+    sha256_ = retort::Sha256(
+        StrCat(DumpJson(ToJson(post_processor)), "\n", SpecialIdsText(vocabulary_.ids)));
   }
 
   std::vector<int32_t> Encode(std::string_view text) const override {

@@ -234,6 +234,15 @@ TEST_F(SentencePieceTest, SpecialIdsComeFromTheModel) {
   EXPECT_EQ(EncodePrompt(*tokenizer, "").front(), 1);
 }
 
+TEST_F(SentencePieceTest, BosComesFirstUnlessTheConfigSaysNot) {
+  Put(dir_, "tokenizer.model", model_);
+  EXPECT_TRUE(LoadTokenizer(RealEnv(), dir_)->Specials().adds_bos);
+  Put(dir_, "tokenizer_config.json", "{\"add_bos_token\": true}");
+  EXPECT_TRUE(LoadTokenizer(RealEnv(), dir_)->Specials().adds_bos);
+  Put(dir_, "tokenizer_config.json", "{\"add_bos_token\": false}");
+  EXPECT_FALSE(LoadTokenizer(RealEnv(), dir_)->Specials().adds_bos);
+}
+
 TEST_F(SentencePieceTest, DecodeLeavesSpecialsOutAndRefusesForeignIds) {
   Put(dir_, "tokenizer.model", model_);
   const auto tokenizer = LoadTokenizer(RealEnv(), dir_);
