@@ -179,6 +179,29 @@ TEST_F(Served, AKilledRunRepeatsOnlyWhatWasInFlight) {
   EXPECT_GE(server->attempts(), 160);
 }
 
+TEST_F(Served, CtrlCEndsARunWithinItsRequestsAndKeepsWhatIsFiled) {
+  const auto steady = Start();
+  WriteConfig(*steady);
+  ASSERT_EQ(Run("run", "steady").code, 0);
+  const auto server = Start({.seconds_per_answer = 0.05});
+  WriteConfig(*server);
+  const pid_t child = StartProcess("stopped");
+  while (server->answers() < 40) std::this_thread::sleep_for(std::chrono::milliseconds(1));
+  kill(child, SIGINT);
+  int status = 0;
+  waitpid(child, &status, 0);
+  EXPECT_EQ(WEXITSTATUS(status), 130);
+  EXPECT_LT(server->answers(), 160);
+  const Result again = Run("run", "stopped");
+  ASSERT_EQ(again.code, 0) << again.err;
+  EXPECT_EQ(ContentHashes(Path("stopped")), ContentHashes(Path("steady")));
+  // Nobody was killed, so nothing that was answered is missing in the bill; the stop cuts off at
+  // most what eight connections had in flight.
+  const Json served = Manifest("stopped").at("run").at("served");
+  EXPECT_LE(std::abs(served.at("requests").get<int64_t>() - server->answers()), 8);
+  EXPECT_LE(std::abs(served.at("attempts").get<int64_t>() - server->attempts()), 8);
+}
+
 TEST_F(Served, TheServersPlaceAndPriceAreNoPartOfTheResult) {
   const auto first = Start();
   WriteConfig(*first);

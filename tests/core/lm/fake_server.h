@@ -34,6 +34,7 @@ struct FakeServerOptions {
   std::string model = "fake-7b";
   std::string key;        // asked for if not empty
   double fault_rate = 0;  // share of attempts that go wrong, equally in every way
+  int first_fault = -1;   // way in which every request's first attempt goes wrong; -1: none
   /// Completion ids without the end of text, which follows where the length allows.
   std::function<std::vector<int32_t>(const std::vector<int32_t>& prompt, uint64_t seed)> script;
   /// Overrides every completion: {status, body}. Null: none.
@@ -43,6 +44,9 @@ struct FakeServerOptions {
 
 class FakeServer {
  public:
+  static constexpr int kFaults = 9;         // ways to go wrong
+  static constexpr int kSlowDownFault = 5;  // 429 with Retry-After: 1
+
   /// `tokenizer` outlives the server.
   FakeServer(const Tokenizer& tokenizer, FakeServerOptions options)
       : tokenizer_(tokenizer), options_(std::move(options)) {
@@ -206,20 +210,32 @@ class FakeServer {
       requests_.push_back(request);
       most_at_once_ = std::max(most_at_once_, ++at_once_);
     }
-    const bool keep = CompleteOnce(connection, request, body, attempt);
+    return CompleteOnce(connection, request, body, attempt);
+  }
+
+  /// Before the answer leaves: its reader may ask again at once.
+  void Done() {
     const std::lock_guard lock(mutex_);
     --at_once_;
-    return keep;
   }
 
   bool CompleteOnce(int connection, const Json& request, const std::string& body, int attempt) {
     if (options_.refuse) {
       const auto [status, text] = options_.refuse(request);
-      if (status != 0) return Reply(connection, status, text);
+      if (status != 0) {
+        Done();
+        return Reply(connection, status, text);
+      }
+    }
+    if (attempt == 1 && options_.first_fault >= 0) {
+      Done();
+      return Break(connection, DumpJson(Respond(request)), options_.first_fault);
     }
     Rng rng = Rng::Derive({"fault", std::string_view(body), static_cast<uint64_t>(attempt)});
     if (rng.NextDouble() < options_.fault_rate) {
-      return Break(connection, DumpJson(Respond(request)), rng.NextBelow(9));
+      Done();
+      return Break(connection, DumpJson(Respond(request)),
+                   static_cast<int>(rng.NextBelow(kFaults)));
     }
     Sleep(options_.seconds_per_answer);
     const std::string answer = DumpJson(Respond(request));
@@ -228,10 +244,11 @@ class FakeServer {
       ++answers_;
       ++answers_of_[body];
     }
+    Done();
     return Reply(connection, 200, answer);
   }
 
-  bool Break(int connection, const std::string& answer, uint64_t kind) {
+  bool Break(int connection, const std::string& answer, int kind) {
     const size_t half = answer.size() / 2;
     switch (kind) {
       case 0:
@@ -246,7 +263,7 @@ class FakeServer {
         return Reply(connection, 200, answer.substr(0, half));
       case 4:
         return Reply(connection, 200, R"({"choices": [], "usage": {}})");
-      case 5:
+      case kSlowDownFault:
         return Reply(connection, 429, R"({"error": {"message": "slow down"}})",
                      "Retry-After: 1\r\n");
       case 6:

@@ -182,6 +182,26 @@ TEST_F(OpenAiEngine, FaultsOfEveryKindLoseNothingDoubleNothingAndChangeNothing) 
   EXPECT_DOUBLE_EQ(use.money, static_cast<double>(use.prompt_tokens + 2 * use.completion_tokens));
 }
 
+TEST_F(OpenAiEngine, EveryFaultIsTriedAgainOnceAndRetryAfterIsWaitedFor) {
+  for (int fault = 0; fault < FakeServer::kFaults; ++fault) {
+    const FakeServer server(Words(), {.first_fault = fault, .script = Ramble});
+    ServerConfig config = ConfigFor(server);
+    config.timeout_seconds = 0.3;
+    const auto engine = MakeOpenAiEngine(config, Words());
+    const auto rows = Rows(2);
+    const double start = MonotonicSeconds();
+    const auto completions = engine->Generate(rows);
+    const double least_s = fault == FakeServer::kSlowDownFault ? 0.99 : 0;
+    EXPECT_GE(MonotonicSeconds() - start, least_s);
+    for (size_t i = 0; i < rows.size(); ++i) {
+      ExpectRamble(rows[i], completions[i], SeedOf(rows[i]));
+    }
+    EXPECT_EQ(server.attempts(), 4) << fault;
+    EXPECT_EQ(server.answers(), 2) << fault;
+    EXPECT_EQ(engine->Stats().served.requests, 2) << fault;
+  }
+}
+
 TEST_F(OpenAiEngine, NeverHasMoreRequestsInFlightThanAsked) {
   const FakeServer server(Words(), {.script = Ramble, .seconds_per_answer = 0.005});
   ServerConfig config = ConfigFor(server);
