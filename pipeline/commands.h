@@ -45,6 +45,7 @@ int InspectCommand(Env& env, const InspectArguments& arguments, std::ostream& ou
 struct ExportArguments {
   std::string path;  // generate or filter stage folder, trace shard, data set, or checkpoint
   std::string to = "jsonl";
+  std::string shape;   // of a filter stage's kept traces (export_shapes.h); "": as stored
   std::string output;  // file to write; "" or "-": standard output
 };
 int ExportCommand(Env& env, const ExportArguments& arguments, std::ostream& out);
