@@ -7,6 +7,7 @@
 #include "core/base/error.h"
 #include "core/base/log.h"
 #include "pipeline/commands.h"
+#include "pipeline/export_shapes.h"
 #include "pipeline/version.h"
 
 namespace retort {
@@ -83,6 +84,10 @@ void AddCommands(CLI::App& app, Parsed& parsed) {
   exports->add_option("--to", parsed.export_.to, "jsonl, or hf: a folder transformers loads")
       ->check(CLI::IsMember({"jsonl", "hf"}))
       ->capture_default_str();
+  exports
+      ->add_option("--shape", parsed.export_.shape,
+                   "a filter stage's kept traces as trainers read them")
+      ->check(CLI::IsMember(ExportShapes()));
   exports->add_option("-o,--output", parsed.export_.output,
                       "file, standard output if left out; for hf a new folder");
   CLI::App* config = app.add_subcommand("config", "check a file and print it with every default");

@@ -2,6 +2,7 @@
 
 #include "core/base/commit.h"
 #include "core/base/error.h"
+#include "core/base/hash.h"
 #include "core/base/strings.h"
 #include "core/lm/checkpoint/checkpoint.h"
 #include "core/lm/checkpoint/model_path.h"
@@ -9,6 +10,8 @@
 #include "core/trace/dataset.h"
 #include "core/trace/trace_store.h"
 #include "pipeline/commands.h"
+#include "pipeline/export_shapes.h"
+#include "pipeline/version.h"
 
 namespace retort {
 namespace {
@@ -29,6 +32,7 @@ class LineSink {
       out << output << ": " << lines_ << " lines\n";
     }
   }
+  const std::string& text() const { return text_; }
 
  private:
   std::string text_;
@@ -55,6 +59,28 @@ void ExportModel(Env& env, const ExportArguments& arguments, std::ostream& out) 
   out << dir << ": " << WithCommas(weights.config.ParameterCount()) << " parameters\n";
 }
 
+/// The rows of a shape, and beside a file of them its manifest: counts, hash, source.
+int ExportShape(Env& env, const ExportArguments& arguments, std::ostream& out) {
+  std::string path = arguments.path;
+  while (path.size() > 1 && path.back() == '/') path.pop_back();
+  LineSink sink;
+  Json manifest = ExportRows(env, path, arguments.shape, [&](const Json& row) { sink.Add(row); });
+  if (manifest.at("rows") == 0) {
+    throw Error(ExitCode::kData,
+                StrCat(path, ": no row of shape ", arguments.shape,
+                       " - no kept trace, or for preference no refused chain beside one"));
+  }
+  sink.Finish(env, arguments.output, out);
+  if (arguments.output.empty() || arguments.output == "-") return 0;
+  manifest["schema"] = "retort.export.1";
+  manifest["retort"] = kRetortVersion;
+  manifest["file"] = BaseName(arguments.output);
+  manifest["sha256"] = Sha256(sink.text());
+  manifest["bytes"] = sink.text().size();
+  WriteFileAtomically(env, arguments.output + ".manifest.json", DumpJsonPretty(manifest));
+  return 0;
+}
+
 }  // namespace
 
 int ExportCommand(Env& env, const ExportArguments& arguments, std::ostream& out) {
@@ -64,6 +90,7 @@ int ExportCommand(Env& env, const ExportArguments& arguments, std::ostream& out)
     ExportModel(env, arguments, out);
     return 0;
   }
+  if (!arguments.shape.empty()) return ExportShape(env, arguments, out);
   LineSink sink;
   const std::string dataset = env.IsDirectory(path) ? JoinPath(path, "dataset.h5") : path;
   if (env.IsDirectory(path) && !ListShards(env, path).empty()) {

@@ -46,6 +46,7 @@ int InspectCommand(Env& env, const InspectArguments& arguments, std::ostream& ou
 struct ExportArguments {
   std::string path;          // generate or filter stage folder, trace shard, data set, or a model
   std::string to = "jsonl";  // or hf: a Hugging Face folder, of a model
+  std::string shape;         // of a filter stage's kept traces (export_shapes.h); "": as stored
   std::string output;        // file or new folder to write; "" or "-": standard output
 };
 int ExportCommand(Env& env, const ExportArguments& arguments, std::ostream& out);

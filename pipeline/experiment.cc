@@ -5,6 +5,7 @@
 #include <set>
 #include <thread>
 
+#include "core/base/bounded_file.h"
 #include "core/base/error.h"
 #include "core/base/strings.h"
 #include "core/lm/checkpoint/model_path.h"
@@ -363,7 +364,8 @@ Experiment LoadExperiment(const Env& env, const std::string& path,
                        ": no such experiment file - give the path of a YAML file, for "
                        "example configs/ring_sort/quickstart.yaml"));
   }
-  return ParseExperiment(env.ReadFile(path), path, overrides);
+  constexpr uint64_t kMaxBytes = uint64_t{1} << 21;  // the parser's limit says it better
+  return ParseExperiment(ReadFileUpTo(env, path, kMaxBytes), path, overrides);
 }
 
 }  // namespace retort

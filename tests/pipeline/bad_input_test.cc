@@ -5,8 +5,10 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
+#include <algorithm>
 #include <set>
 
+#include "core/base/clock.h"
 #include "core/base/error.h"
 #include "pipeline_testing.h"
 
@@ -169,6 +171,47 @@ TEST_F(BadInput, CheckpointWithMissingTensorsNamesThem) {
   const Result result = RunTiny("generate", {"generate.search.model=" + teacher});
   EXPECT_EQ(result.code, 65);
   EXPECT_THAT(result.err, HasSubstr("model.layers.2"));
+}
+
+TEST_F(BadInput, HugeSingleLinesAreRefusedWithoutBeingHeld) {
+  const std::string teacher = Teacher();
+  const auto huge = [](const std::string& path, uint64_t mib = 512) {
+    std::filesystem::resize_file(path, mib << 20);  // the rest is one line of NULs
+  };
+  Write("problems.jsonl", "{\"tiles\": [");
+  huge(Path("problems.jsonl"), 2048);
+  Write("huge.yaml", "name: ");
+  huge(Path("huge.yaml"));
+  for (const char* name : {"config.json", "tokenizer.json", "tokenizer_config.json"}) {
+    std::filesystem::copy(teacher, Path(name), std::filesystem::copy_options::recursive);
+    huge(Path(name) + "/" + name);
+  }
+  const uint64_t before = PeakResidentBytes();
+  const auto expect = [&](const Result& result, const std::string& named) {
+    EXPECT_EQ(result.code, 65) << named;
+    EXPECT_THAT(result.err, HasSubstr(named));
+    EXPECT_LE(std::count(result.err.begin(), result.err.end(), '\n'), 1) << result.err;
+  };
+  const std::string problems = "problems.search.file=" + Path("problems.jsonl");
+  expect(RunTiny("run", {problems, "problems.search.share=0", "--dry-run"}), "problems.jsonl:1");
+  expect(Retort({"config", Path("huge.yaml")}), "huge.yaml");
+  for (const char* name : {"config.json", "tokenizer.json", "tokenizer_config.json"}) {
+    expect(RunTiny("generate", {"generate.search.model=" + Path(name)}), name);
+  }
+  EXPECT_LT(PeakResidentBytes() - before, uint64_t{256} << 20);
+}
+
+TEST_F(BadInput, SymbolicLinksThatGoInCirclesAreNamed) {
+  std::filesystem::create_symlink(Path("loop"), Path("loop"));
+  const Result model = RunTiny("generate", {"generate.search.model=" + Path("loop")});
+  EXPECT_EQ(model.code, 65);
+  EXPECT_THAT(model.err, HasSubstr("loop: no such checkpoint folder"));
+  EXPECT_EQ(Retort({"run", Path("loop")}).code, 74);
+  EXPECT_EQ(Retort({"inspect", Path("loop")}).code, 74);
+  const Result problems = RunTiny(
+      "run", {"problems.search.file=" + Path("loop"), "problems.search.share=0", "--dry-run"});
+  EXPECT_EQ(problems.code, 74);
+  EXPECT_THAT(problems.err, HasSubstr("Too many levels of symbolic links"));
 }
 
 TEST_F(BadInput, SecondRunInOneFolderLeavesWithTheHoldersName) {

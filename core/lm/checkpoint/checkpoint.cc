@@ -3,6 +3,7 @@
 #include <set>
 #include <vector>
 
+#include "core/base/bounded_file.h"
 #include "core/base/commit.h"
 #include "core/base/error.h"
 #include "core/base/hash.h"
@@ -16,11 +17,16 @@ using TensorMap = std::map<std::string, at::Tensor>;
 constexpr char kWeightsName[] = "model.safetensors";
 constexpr char kIndexName[] = "model.safetensors.index.json";
 constexpr char kConfigName[] = "config.json";
+constexpr uint64_t kMaxJsonBytes = uint64_t{64} << 20;  // an index names every tensor
 
 [[noreturn]] void Fail(const std::string& where, const std::string& why,
                        const std::string& remedy) {
   throw Error(ExitCode::kData,
               StrCat("cannot load the model - ", where, " - ", why, " - ", remedy));
+}
+
+Json ReadJson(const Env& env, const std::string& path) {
+  return ParseJson(ReadFileUpTo(env, path, kMaxJsonBytes), path);
 }
 
 /// File names of a sharded checkpoint, checked to be plain names in the same folder.
@@ -39,7 +45,7 @@ std::set<std::string> ShardNames(const Json& weight_map, const std::string& inde
 
 TensorMap ReadShards(const Env& env, const std::string& dir) {
   const std::string index_path = JoinPath(dir, kIndexName);
-  const Json index = ParseJson(env.ReadFile(index_path), index_path);
+  const Json index = ReadJson(env, index_path);
   if (!index.is_object() || !index.contains("weight_map") || !index.at("weight_map").is_object()) {
     Fail(index_path, "it has no weight_map", "export the checkpoint again");
   }
@@ -100,8 +106,7 @@ DecoderWeights LoadCheckpoint(const Env& env, const std::string& dir) {
   if (!env.Exists(config_path)) {
     Fail(dir, StrCat("it has no ", kConfigName), "point to a Hugging Face checkpoint folder");
   }
-  const ModelConfig config =
-      ModelConfig::FromHuggingFace(ParseJson(env.ReadFile(config_path), config_path), config_path);
+  const ModelConfig config = ModelConfig::FromHuggingFace(ReadJson(env, config_path), config_path);
   return AssembleWeights(config, ReadWeights(env, dir),
                          {dir, "use weights that belong to the config.json beside them"});
 }

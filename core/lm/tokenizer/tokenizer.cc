@@ -2,6 +2,7 @@
 
 #include <utility>
 
+#include "core/base/bounded_file.h"
 #include "core/base/error.h"
 #include "core/base/strings.h"
 #include "core/lm/tokenizer/formats.h"
@@ -15,7 +16,7 @@ std::string ReadBounded(const Env& env, const std::string& path) {
   if (size > kMaxTokenizerBytes) {
     FailTokenizer(path, StrCat("it has ", size, " bytes; the limit is ", kMaxTokenizerBytes));
   }
-  return env.ReadFile(path);
+  return ReadFileUpTo(env, path, kMaxTokenizerBytes);
 }
 
 Json ParseJsonObject(std::string_view bytes, const std::string& path) {
