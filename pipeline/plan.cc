@@ -68,14 +68,9 @@ class Planner {
       const int64_t samples = strategy.value("n", int64_t{1});
       const int64_t tokens = problems * samples * e_.task->MaxCompletionTokens();
       if (!config.strategy->NeedsEngine()) return {};
-<<<<<<< HEAD
       if (config.server) return ServedCost(*config.server, problems * samples, tokens);
-      return {tokens,
-              static_cast<double>(tokens) * ShapeOf(config.model).FlopsPerToken(SequenceTokens())};
-=======
       return {tokens, static_cast<double>(tokens) *
                           runner_.ShapeOf(config.model).FlopsPerToken(SequenceTokens())};
->>>>>>> 27969980e1999dba6fdf4e0f419327e419d7c510
     }
     if (node.kind == StageKind::kTrain) {
       const TrainConfig& config = e_.train.at(node.section);
