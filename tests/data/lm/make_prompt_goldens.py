@@ -32,6 +32,11 @@ DEFAULT_SYSTEM = ("{% for message in messages %}{% if loop.first and messages[0]
                   "{% endif %}{{'<|im_start|>' + message['role'] + '\n' + message['content'] + "
                   "'<|im_end|>' + '\n'}}{% endfor %}{% if add_generation_prompt %}"
                   "{{ '<|im_start|>assistant\n' }}{% endif %}")
+BOXED = DEFAULT_SYSTEM.replace("You are helpful, and brief.",
+                               "Put the answer within \\\\boxed{}.")
+APOSTROPHE = DEFAULT_SYSTEM.replace("'<|im_start|>system\nYou are helpful, and brief.<|im_end|>\n'",
+                                    "\"<|im_start|>system\nYou're brief.<|im_end|>\n\"")
+VARIABLE = "{% set default = 'You are helpful.' %}" + CHATML
 THOUGHTS = CHATML.replace("{% endif %}", "{%- if enable_thinking is defined and enable_thinking is "
                           "false %}{{- '<think>\\n\\n</think>\\n\\n' }}{%- endif %}{% endif %}")
 ALWAYS_THINKS = CHATML.replace("assistant\\n'", "assistant\\n<think>\\n'")
@@ -87,11 +92,11 @@ ZEPHYR = ("{% for message in messages %}\n{% if message['role'] == 'user' %}\n"
           "{% endfor %}")
 PHI3 = ZEPHYR.replace("+ eos_token", "+ '<|end|>\n'")
 
-CHATS = [(CHATML, "chatml"), (DEFAULT_SYSTEM, "chatml"), (THOUGHTS, "chatml"), (LLAMA3, "llama3"),
-         (LLAMA31, "llama3.1"), (GEMMA, "gemma"), (LLAMA2, "llama2"), (ZEPHYR, "zephyr"),
-         (ALWAYS_THINKS, None), (THINKS_LATER, None), (TRIMS, None), (BOS_FIRST, None),
-         (CLOCK, None), (PHI4, None), (OWN_SYSTEM3, None), (INST, None), (PHI3, None),
-         ("{{ messages[0]['content'] }}", None), ("", None)]
+CHATS = [(CHATML, "chatml"), (DEFAULT_SYSTEM, "chatml"), (BOXED, "chatml"), (THOUGHTS, "chatml"),
+         (LLAMA3, "llama3"), (LLAMA31, "llama3.1"), (GEMMA, "gemma"), (LLAMA2, "llama2"),
+         (ZEPHYR, "zephyr"), *((template, None) for template in (
+             ALWAYS_THINKS, THINKS_LATER, TRIMS, BOS_FIRST, CLOCK, APOSTROPHE, VARIABLE, PHI4,
+             OWN_SYSTEM3, INST, PHI3, "{{ messages[0]['content'] }}", ""))]
 # Folder, template, tokens the config names.
 TOKENIZERS = [("bpe_smollm2", CHATML, {"eos_token": "<|im_end|>"}),
               ("bpe_smollm2", DEFAULT_SYSTEM, {"eos_token": "<|im_end|>"}),
