@@ -102,6 +102,14 @@ TEST_F(DeriveTest, SaysWhyAFigureIsMissing) {
   EXPECT_TRUE(derived["search_equivalent_n"]["value"].is_null());
 }
 
+TEST_F(DeriveTest, ATeacherServedElsewhereHasNoCpuSecondsToBreakEvenWith) {
+  lineage_ = {"generate.g"};
+  stages_["generate.g"].run = {{"cpu_seconds", 100.0}, {"served", {{"requests", 5}}}};
+  const Json figure = Run()["break_even_queries"];
+  EXPECT_TRUE(figure["value"].is_null());
+  EXPECT_NE(figure["reason"].get<std::string>().find("served elsewhere"), std::string::npos);
+}
+
 TEST_F(DeriveTest, HasEveryFigureWithoutAStudent) {
   verdict_.student = "";
   const Json derived = Run();

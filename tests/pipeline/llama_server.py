@@ -1,10 +1,11 @@
 """Best of 8 on GSM8K with a real llama.cpp server as the teacher. Skips (exit 77) unless told where
 everything is: RETORT_LLAMA_SERVER (the program), RETORT_LLAMA_MODEL (a GGUF file), RETORT_GSM8K
 (train.jsonl) and RETORT_LLAMA_TOKENIZER (the model's tokenizer folder). RETORT_GSM8K_PROBLEMS: how
-many problems, 6 if not set.
+many problems, 4 if not set.
 
 llama_server.py RETORT checks: doctor agrees with the server; a run that is killed and begun again
-files every problem once; ids come back exactly; a wrong key and a long prompt are one line each.
+files every problem once; prompts go as ids and as text; a wrong key, a long prompt and another
+model are one line each.
 """
 import json
 import os
@@ -28,7 +29,7 @@ task:
   file: {gsm8k}
   prompt: "Q: {{question}}\\nA:"
   few_shot: {{count: 2, file: {gsm8k}}}
-  max_completion_tokens: 96
+  max_completion_tokens: 64
   stop: ["\\nQ:"]
   verifier: {{name: math}}
 problems:
@@ -69,12 +70,12 @@ def retort(program, arguments, key=KEY):
     result = subprocess.run([program, *arguments], capture_output=True, text=True,
                             env={**os.environ, "RETORT_LLAMA_KEY": key})
     print("$ retort", " ".join(arguments), "->", result.returncode)
-    print(result.stdout[-2000:] + result.stderr[-2000:])
+    print(result.stdout[-2000:] + result.stderr[-2000:], flush=True)
     return result
 
 
 def check(what, holds):
-    print("ok  " if holds else "FAIL", what)
+    print("ok  " if holds else "FAIL", what, flush=True)
     if not holds:
         sys.exit(1)
 
@@ -105,12 +106,12 @@ def main(program):
         print("skipped: set", ", ".join(missing))
         return 77
     binary, model, gsm8k, tokenizer = (os.environ[name] for name in NEEDED)
-    problems = int(os.environ.get("RETORT_GSM8K_PROBLEMS", "6"))
+    problems = int(os.environ.get("RETORT_GSM8K_PROBLEMS", "4"))
     url = f"http://127.0.0.1:{free_port()}"
     with tempfile.TemporaryDirectory() as folder:
         log = open(os.path.join(folder, "server.log"), "w", encoding="utf-8")
         server = subprocess.Popen([binary, "-m", model, "--alias", "smollm2", "--port",
-                                   url.rsplit(":", 1)[1], "-np", "4", "-c", "4096", "-t", "2",
+                                   url.rsplit(":", 1)[1], "-np", "4", "-c", "4096", "-t", "1", "--poll", "0",
                                    "--api-key", KEY, "--no-webui"], stdout=log, stderr=log)
         try:
             wait_for(url, server)
@@ -148,6 +149,11 @@ def run(program, config, runs, problems):
     leaks = [path for at, _, files in os.walk(runs) for path in (os.path.join(at, f) for f in files)
              if KEY.encode() in open(path, "rb").read()]
     check("the key is in no file", not leaks)
+    text = retort(program, ["generate", config, "--runs", runs + "1", "generate.search.limit=1",
+                            "generate.search.server.prompt=text",
+                            "generate.search.server.samples_per_request=4"])
+    check("text prompts, four samples a request",
+          text.returncode == 0 and "served: 2 requests in 2 attempts" in text.stderr)
     other = ["generate", config, "--runs", runs + "2"]
     wrong = retort(program, other, key="sk-wrong")
     check("a wrong key", wrong.returncode == 69 and "RETORT_LLAMA_KEY" in wrong.stderr)
