@@ -9,8 +9,9 @@ CMAKE_FLAGS ?=
 BENCH_RUN = configs/ring_sort/quickstart.yaml --runs "$(BUILD)/bench/runs" eval.verdict.limit=200 \
   train.student.steps=500 train.gold_only.steps=500
 SANITIZERS := address,undefined thread
+SECONDS := 300
 
-.PHONY: help quickstart test build deps lint format bench sanitize cuda clean
+.PHONY: help quickstart test build deps lint format bench sanitize fuzz cuda clean
 
 help: ## list the targets
 	@grep -hE '^[a-z]+:.*## ' Makefile | sed -E 's/:.*## /\t/' | expand -t 14
@@ -52,6 +53,10 @@ sanitize: deps ## build with each sanitizer and run the tests: make sanitize [SA
 	@for s in $(SANITIZERS); do \
 	  folder="build-$${s//,/-}"; bash cmake/build.sh "$$folder" "$(JOBS)" all -DCMAKE_BUILD_TYPE=RelWithDebInfo -DRETORT_SANITIZE=$$s && \
 	  ctest --test-dir "$$folder" -j "$(JOBS)" --output-on-failure || exit 1; done
+
+fuzz: ## run every fuzz program over the readers of foreign bytes (clang): make fuzz [SECONDS=300]
+	@bash cmake/install_packages.sh fuzz
+	@bash cmake/fuzz.sh build-fuzz "$(JOBS)" "$(SECONDS)"
 
 cuda: deps ## build with the CUDA libraries of LibTorch (needs the CUDA toolkit)
 	@bash cmake/fetch_libtorch.sh cuda

@@ -1,5 +1,5 @@
 #!/usr/bin/env bash
-# Installs the Debian packages that are missing: install_packages.sh build|test|lint.
+# Installs the Debian packages that are missing: install_packages.sh build|test|lint|fuzz.
 # As root or through sudo; otherwise one line says what to install.
 set -euo pipefail
 
@@ -10,7 +10,8 @@ case "${1:-build}" in
   build) ;;
   test) packages+=(libgtest-dev libgmock-dev bubblewrap) ;;
   lint) packages+=(clang-format clang-tidy) ;;
-  *) echo "install_packages.sh: unknown set '$1': expected build, test or lint" >&2; exit 64 ;;
+  fuzz) packages+=(clang libclang-rt-dev) ;;
+  *) echo "install_packages.sh: unknown set '$1': expected build, test, lint or fuzz" >&2; exit 64 ;;
 esac
 
 missing=()

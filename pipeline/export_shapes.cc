@@ -47,7 +47,7 @@ std::string InputDir(const Env& env, const std::string& stage_dir, const std::st
   const std::string generate = JoinPath(RunDir(stage_dir), "generate");
   for (const std::string& folder : env.List(generate)) {
     if (folder.rfind(name + "-", 0) != 0) continue;
-    const std::string dir = JoinPath(generate, folder);
+    std::string dir = JoinPath(generate, folder);
     const std::optional<StageManifest> manifest = ReadStageManifest(env, dir);
     if (manifest && manifest->sha256 == sha256) return dir;
   }

@@ -94,6 +94,7 @@ class SpawnPlan {
 
   pid_t Start(const std::vector<std::string>& argv, bool empty_environment) {
     std::vector<char*> arguments;
+    arguments.reserve(argv.size() + 1);
     for (const std::string& argument : argv) {
       arguments.push_back(const_cast<char*>(argument.c_str()));
     }

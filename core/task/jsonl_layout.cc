@@ -64,7 +64,7 @@ std::string LinesOrText(const Json& object, const std::string& field) {
 
 std::string IdOf(const Json& object, const std::string& field, bool required) {
   if (field.empty() || (!required && !object.contains(field))) return "";
-  const std::string id = FieldText(object, field);
+  std::string id = FieldText(object, field);
   const bool printable = std::ranges::all_of(id, [](char c) { return c > ' ' && c < '\x7f'; });
   if (id.empty() || id.size() > kMaxIdBytes || !printable) {
     Refuse(StrCat("field \"", field, "\": an id is 1 to ", kMaxIdBytes,

@@ -5,7 +5,11 @@
 #include <map>
 #include <set>
 
+#include "core/base/commit.h"
+#include "core/base/stage.h"
 #include "core/base/strings.h"
+#include "core/task/task.h"
+#include "core/trace/trace_store.h"
 #include "pipeline/export_shapes.h"
 #include "pipeline_testing.h"
 
@@ -125,6 +129,66 @@ TEST_F(Export, StepsAreLabelledUpToTheFirstWrongOne) {
   }
   EXPECT_GT(wrong, 0);
   EXPECT_THAT(Read(Path("stepwise.jsonl.manifest.json")), HasSubstr("\"labels\": \"checker\""));
+}
+
+/// A run folder by hand: one problem of free text with a right chain and two wrong ones.
+class ExportOfText : public PipelineTest {
+ protected:
+  void SetUp() override {
+    PipelineTest::SetUp();
+    Env& env = RealEnv();
+    stage_ = Path("runs/x/filter/t-2");
+    const std::string generate = Path("runs/x/generate/s-1");
+    env.CreateDirs(generate + "/shards");
+    env.CreateDirs(stage_);
+    const std::string task = "task: {name: jsonl, verifier: {name: exact}}\n";
+    Write("runs/x/config.yaml", "name: x\ntokenizer: ./model\n" + task);
+    WriteTraceShard(env, ShardPath(generate, 0), {Tree()}, {.tokenizer_sha256 = "t"}, Json());
+    const Json shard = {{"name", "shard-00000.h5"},
+                        {"sha256", Sha256OfFile(env, ShardPath(generate, 0))},
+                        {"records", 1}};
+    WriteStageManifest({.env = env, .dir = generate, .name = "s", .key = "1"},
+                       {{"problems", 1}, {"shards", Json::array({shard})}}, Json());
+    WriteStageManifest({.env = env, .dir = stage_, .name = "t", .key = "2"}, Json(), Json());
+    const auto document = ConfigDocument::Parse(task, "task", {});
+    const Json facts = {{"config", {{"inputs", Json::array({"s"})}}},
+                        {"inputs", {{"generate.s", ReadStageManifest(env, generate)->sha256}}},
+                        {"task", MakeTask(document->Root().Section("task"))->Identity()},
+                        {"tokenizer", "t"},
+                        {"verifier", "exact"}};
+    Write("runs/x/filter/t-2/key.json", DumpJson({{"facts", facts}}));
+    Write("runs/x/filter/t-2/fates.jsonl",
+          "{\"problem\":\"p\",\"source\":\"s\",\"node\":1,\"kept\":true}\n");
+  }
+
+  static TraceTree Tree() {
+    TraceTree tree{.problem_id = "p", .question = "Q:", .nodes = {Node{}}};
+    const std::pair<const char*, Verdict> chains[] = {{"a\nb\nc", Verdict::kCorrect},
+                                                      {"a\nx\nc", Verdict::kIncorrect},
+                                                      {"a\nb", Verdict::kUnverified},
+                                                      {"y", Verdict::kIncorrect}};
+    for (const auto& [text, verdict] : chains) {
+      Node& node = tree.nodes.at(static_cast<size_t>(tree.AddNode(0, {1}, text)));
+      node.terminal = true;
+      node.verdict = verdict;
+    }
+    return tree;
+  }
+
+  std::string stage_;
+};
+
+TEST_F(ExportOfText, StepsThatReachARightEndAreRight) {
+  std::vector<Json> rows;
+  const Json facts =
+      ExportRows(RealEnv(), stage_, "stepwise", [&](const Json& row) { rows.push_back(row); });
+  EXPECT_EQ(facts.at("labels"), "reached");
+  ASSERT_EQ(rows.size(), 2u);
+  EXPECT_EQ(rows[0].at("completions"), Json({"a", "b", "c"}));
+  EXPECT_EQ(rows[0].at("labels"), Json({true, true, true}));
+  EXPECT_EQ(rows[0].at("prompt"), "Q:");
+  EXPECT_EQ(rows[1].at("completions"), Json({"a", "x", "c"}));
+  EXPECT_EQ(rows[1].at("labels"), Json({true, false, false}));
 }
 
 TEST_F(Export, WhatCannotBeExportedIsSaidInOneLine) {

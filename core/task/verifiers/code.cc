@@ -4,9 +4,11 @@
 // fenced block after the thought, one that does not end included, else all of the text; where the
 // tests have a prefix, it continues that. The tests run in a process that the program cannot reach,
 // so that leaving early, printing, or patching what tests use gains nothing; values of builtin
-// types travel between the two, other objects as references. Tests that hand a program something
-// else (a function of their own), or compare its values of other library types (Fraction, arrays),
-// cannot be carried out: kUnverified, never kIncorrect.
+// types travel between the two, other objects as references that never see an expected value. Tests
+// that hand a program something else (a function of their own), that compute with one of its
+// objects and a value, or that compare its values of other library types (Fraction, arrays), cannot
+// be carried out: kUnverified, never kIncorrect. Both have the standard library and what is
+// installed under /usr.
 //
 // Pure but for kTimeout: that one depends on the machine. It is decided by processor time
 // (RLIMIT_CPU), not by a clock, except for programs that sleep or are starved. No negative label.

@@ -14,6 +14,10 @@ MAX_OUTPUT = 1 << 18
 FILE_BYTES = 16 << 20
 
 
+AMONG_OBJECTS = ("lt", "le", "gt", "ge", "add", "sub", "mul", "truediv", "floordiv", "mod", "pow",
+                 "matmul", "and", "or", "xor")
+
+
 class Unsupported(BaseException):
     "A test that this harness cannot carry out: nobody's mistake but its own."
 
@@ -88,8 +92,9 @@ def decode(data, refer):
 # ---- the solution's process --------------------------------------------------------------------
 
 OPERATIONS = {"getattr": getattr, "setattr": setattr, "iter": iter, "next": next, "len": len,
-              "bool": bool, "str": str, "repr": repr, "getitem": operator.getitem,
-              "eq": operator.eq, "lt": operator.lt, "le": operator.le}
+              "bool": bool, "str": str, "repr": repr, "isinstance": isinstance, "abs": abs,
+              "neg": operator.neg, "getitem": operator.getitem, "eq": operator.eq,
+              **{name: getattr(operator, "__%s__" % name) for name in AMONG_OBJECTS}}
 
 
 class Solution:
@@ -117,11 +122,16 @@ class Solution:
             exec(self.code, module.__dict__)
         except BaseException as error:
             return self.reply(self.failure(error))
-        self.reply({"names": {
-            name: {"module": value.__name__} if isinstance(value, types.ModuleType)
-            else {"value": encode(value, self.refer)}
-            for name, value in list(module.__dict__.items()) if not name.startswith("__")}})
+        self.reply({"names": {name: self.name(value) for name, value
+                              in list(module.__dict__.items()) if not name.startswith("__")}})
         self.serve(self.operate)
+
+    def name(self, value):
+        if isinstance(value, types.ModuleType):
+            return {"module": value.__name__}
+        if isinstance(value, type) and issubclass(value, Exception):
+            return {"exception": [kind.__name__ for kind in value.__mro__]}
+        return {"value": encode(value, self.refer)}
 
     def serve(self, action):
         while True:
@@ -253,33 +263,44 @@ class Remote:
         return False  # a class of the solution's own says nothing about equality with a value
 
     def __hash__(self):
-        return self._content[0]
+        self._judge.stop(Unsupported("an object as a key"))
 
     def __bool__(self):
         return self._judge.operate("bool", [self]) is True
+
+    def __instancecheck__(self, value):
+        return isinstance(value, Remote) and (
+            self._judge.operate("isinstance", [value, self]) is True)
 
 
 def forward(name):
     return lambda self, *arguments: self._judge.operate(name, [self, *arguments])
 
 
-def compare(name):
-    return lambda self, other: (self._judge.operate(name, [self, other]) is True
-                                if isinstance(other, Remote) else NotImplemented)
+def among_objects(name):
+    def operate(self, other):
+        if not isinstance(other, Remote):
+            self._judge.stop(Unsupported("an operation of an object with a value"))
+        return self._judge.operate(name, [self, other])
+    return operate
 
 
 # What an object answers is data, which a cheat would have to know. Whether it equals, exceeds or
-# holds a value is for the judge to find out: it iterates to search (no __contains__).
-for operation in ("iter", "next", "len", "str", "repr", "getitem"):
+# holds a value is for the judge to find out, so no operation shows an object an expected value; to
+# search one it is iterated (no __contains__).
+for operation in ("iter", "next", "len", "str", "repr", "getitem", "abs", "neg"):
     setattr(Remote, "__%s__" % operation, forward(operation))
-for operation in ("lt", "le"):
-    setattr(Remote, "__%s__" % operation, compare(operation))
+for operation in AMONG_OBJECTS:
+    setattr(Remote, "__%s__" % operation, among_objects(operation))
+    setattr(Remote, "__r%s__" % operation, among_objects(operation))
 
 
 class Judge:
     def __init__(self, job, pid, channel):
         self.job, self.pid, self.channel = job, pid, channel
         self.over = None  # why it ended, whatever the tests catch
+        self.exceptions = {}  # of the solution's own, by name: stand-ins that tests can catch
+        self.raised = None  # the last one that came from the solution
 
     def stop(self, reason):
         self.over = self.over or reason
@@ -341,14 +362,23 @@ class Judge:
     def raise_error(self, reply):
         import builtins
         for name in reply["error"]:
-            kind = getattr(builtins, str(name), None)
+            kind = self.exceptions.get(name) or getattr(builtins, str(name), None)
             if isinstance(kind, type) and issubclass(kind, Exception):
                 try:
-                    error = kind(str(reply["text"]))
+                    self.raised = kind(str(reply["text"]))
                 except TypeError:
                     continue
-                raise error
+                raise self.raised
         self.stop(Failed())
+
+    def stand_in(self, kinds):
+        import builtins
+        for name in kinds[1:]:
+            base = self.exceptions.get(name) or getattr(builtins, str(name), None)
+            if isinstance(base, type) and issubclass(base, Exception):
+                break
+        kind = self.exceptions[kinds[0]] = type(str(kinds[0]), (base,), {})
+        return kind
 
     def names(self):
         """What the solution defines, as tests may use it: never a builtin by another meaning."""
@@ -365,6 +395,8 @@ class Judge:
             if "module" in entry:
                 if entry["module"] in sys.stdlib_module_names:
                     found[name] = __import__(str(entry["module"]), fromlist=["_"])
+            elif "exception" in entry:
+                found[name] = self.stand_in(entry["exception"])
             else:
                 found[name] = decode(entry["value"], self.refer_value)
         return found
@@ -411,6 +443,9 @@ class Judge:
             if names is None:
                 return "syntax"
             passed = getattr(self, self.job["mode"])(tests, names)
+        except ImportError as error:
+            if error is not self.raised:
+                return "tests"
         except BaseException:
             pass
         if self.over:

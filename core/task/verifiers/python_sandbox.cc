@@ -97,7 +97,7 @@ std::string SeccompFilter() {
 std::string InPath(const std::string& name) {
   const char* path = std::getenv("PATH");
   for (const std::string& folder : Split(path == nullptr ? "/usr/bin:/bin" : path, ':')) {
-    const std::string file = JoinPath(folder, name);
+    std::string file = JoinPath(folder, name);
     if (access(file.c_str(), X_OK) == 0) return file;
   }
   return name;

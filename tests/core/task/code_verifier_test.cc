@@ -235,6 +235,10 @@ TEST_F(Sandbox, TestsThatCannotBeCarriedOutAreNoJudgement) {
   EXPECT_EQ(Run(program, "assert f() == 1"), Verdict::kUnverified);
   EXPECT_EQ(Run(program, "assert f(lambda x: x) == 1"), Verdict::kUnverified);
   EXPECT_EQ(Run(program, "assert f( == 1"), Verdict::kUnverified);
+  EXPECT_EQ(Run(program, "assert f() > 0"), Verdict::kUnverified);
+  EXPECT_EQ(Run(program, "assert f() - 1 < 0"), Verdict::kUnverified);
+  EXPECT_EQ(Run(program, "assert {f()}"), Verdict::kUnverified);
+  EXPECT_EQ(Run(program, "import no_such_module\nassert f()"), Verdict::kUnverified);
   EXPECT_EQ(Run(program, R"({"tests": ["assert True"], "setup": "import nothing"})"),
             Verdict::kUnverified);
   EXPECT_EQ(Run(program, "{}"), Verdict::kUnverified);

@@ -18,6 +18,11 @@ CHEATS = [
     "frame.f_back\n    for thing in gc.get_objects():\n        if isinstance(thing, dict): "
     "thing['passed'] = True\n    print('pass'); sys.stdout.flush()\n    return None",
     "import os, signal\nos.kill(os.getppid(), signal.SIGKILL)\ndef {f}(*a): return None",
+    "class Near:\n    def __sub__(self, other): return self\n    __rsub__ = __add__ = __mul__ = __sub__\n"
+    "    def __abs__(self): return 0.0\n    def __lt__(self, other): return True\n"
+    "    def __getattr__(self, name): return self\n    def __call__(self, *a): return self\n"
+    "def {f}(*a): return Near()",
+    "class {f}Error(AssertionError, ImportError): pass\ndef {f}(*a): raise {f}Error",
 ]
 
 CODE = [
@@ -62,6 +67,28 @@ CODE = [
       "class Point:\n    def __init__(self, x, y): self.x, self.y = y, x\n    def norm(self): return 4",
       "class Point:\n    def __init__(self, *a): pass\n    def __getattr__(self, name): return self\n"
       "    def __call__(self, *a): return self\n    def __eq__(self, other): return True"]),
+    ("import math\nassert abs(root(2) - 1.41421) < 1e-3\nassert math.isclose(root(9), 3)\n"
+     "try:\n    root(-1)\n    assert False\nexcept NegativeError:\n    pass", "root",
+     ["class NegativeError(ValueError): pass\ndef root(x):\n    if x < 0: raise NegativeError(x)\n"
+      "    return x ** 0.5",
+      "class Base(Exception): pass\nclass NegativeError(Base): pass\nclass Worse(NegativeError): pass\n"
+      "def root(x):\n    if x < 0: raise Worse\n    import math\n    return math.sqrt(x)"],
+     ["class NegativeError(ValueError): pass\ndef root(x):\n    if x < 0: raise ValueError\n"
+      "    return x ** 0.5",
+      "class NegativeError(ValueError): pass\ndef root(x): return abs(x) ** 0.5",
+      "class NegativeError(ValueError): pass\ndef root(x):\n    raise NegativeError"]),
+    ("v = Vector(1, 2) + Vector(3, 4)\nassert v == Vector(4, 6)\nassert isinstance(v, Vector)\n"
+     "assert not isinstance(3, Vector)\nassert (-v).x == -4 and abs(Vector(3, 4)) == 5", "Vector",
+     ["class Vector:\n    def __init__(self, x, y): self.x, self.y = x, y\n"
+      "    def __add__(self, o): return Vector(self.x + o.x, self.y + o.y)\n"
+      "    def __neg__(self): return Vector(-self.x, -self.y)\n"
+      "    def __abs__(self): return (self.x ** 2 + self.y ** 2) ** 0.5\n"
+      "    def __eq__(self, o): return (self.x, self.y) == (o.x, o.y)"],
+     ["class Vector:\n    def __init__(self, x, y): self.x, self.y = x, y\n"
+      "    def __add__(self, o): return (self.x + o.x, self.y + o.y)",
+      "class Vector:\n    def __init__(self, x, y): self.x, self.y = x, y\n"
+      "    def __add__(self, o): return self\n    def __neg__(self): return self\n"
+      "    def __abs__(self): return 5"]),
     ("a = [3, 1, 2]\nin_place(a)\nassert a == [1, 2, 3]\nd = {'k': [1]}\nassert in_place([5]) is None",
      "in_place",
      ["def in_place(a): a.sort()", "def in_place(a):\n    a[:] = sorted(a)"],
@@ -101,7 +128,7 @@ def code_pairs(pairs):
             pairs.add(tests, FRAMES[i % len(FRAMES)].format(program), False)
         pairs.add(tests, "I do not know.", False)
     for i, cheat in enumerate(CHEATS):
-        for tests, name, _, _ in CODE[i % 2:3:2] + CODE[5:6]:
+        for tests, name, _, _ in CODE[i % 2:3:2] + CODE[4:5] + CODE[7:8]:
             pairs.add(tests, FRAMES[0].format(cheat.replace("{f}", name)), False)
 
 
