@@ -34,6 +34,14 @@ void TrimVocabulary(DecoderWeights& weights, int vocab_size) {
 
 ModelConfig WithLayers(ModelConfig config, const std::vector<int64_t>& layers) {
   config.num_hidden_layers = static_cast<int>(layers.size());
+  std::vector<bool> sliding;
+  for (const int64_t layer : layers) sliding.push_back(config.Slides(static_cast<int>(layer)));
+  const bool slides = std::find(sliding.begin(), sliding.end(), true) != sliding.end();
+  config.sliding_layers = slides ? sliding : std::vector<bool>();
+  if (!slides) {
+    config.sliding_window = 0;
+    config.rope_local_base_freq = 0;
+  }
   return config;
 }
 

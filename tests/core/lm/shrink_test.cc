@@ -28,6 +28,17 @@ TEST(KeepLayers, KeepsTheseAndNothingElseOfTheStack) {
   EXPECT_TRUE(kept.head.weight.is_same(whole.head.weight));
 }
 
+TEST(KeepLayers, ALayerThatSlidesGoesOnSliding) {
+  ModelConfig config;
+  config.num_hidden_layers = 3;
+  config.sliding_layers = {true, false, true};
+  config.sliding_window = 8;
+  EXPECT_EQ(WithLayers(config, {1, 2}).sliding_layers, (std::vector<bool>{false, true}));
+  EXPECT_EQ(WithLayers(config, {1, 2}).sliding_window, 8);
+  EXPECT_TRUE(WithLayers(config, {1}).sliding_layers.empty());
+  EXPECT_EQ(WithLayers(config, {1}).sliding_window, 0);
+}
+
 TEST(KeepLayers, RefusesLayersThatAreNotThereOrNotAscending) {
   for (const std::vector<int64_t>& layers :
        {std::vector<int64_t>{}, {4}, {1, 0}, {1, 1}, {-1, 0}}) {
