@@ -118,7 +118,7 @@ ForwardRunner::ForwardRunner(const EngineConfig& config, DecoderWeights weights,
 
 void ForwardRunner::UseNativeOps(const std::string& kernels, int threads) {
   const Isa isa = IsaFromName(kernels);
-  PackWeights(weights_);
+  PackWeights(weights_, Unpacked::kDrop);
   ops_ = MakeNativeOps(pool_, isa);
   for (int t = 0; t < threads; ++t) part_ops_.push_back(MakeNativeOps(no_threads_, isa));
   parts_.resize(part_ops_.size());

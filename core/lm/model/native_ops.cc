@@ -7,6 +7,7 @@
 #include <limits>
 #include <numeric>
 #include <span>
+#include <utility>
 #include <vector>
 
 #include "core/base/error.h"
@@ -102,10 +103,15 @@ class NativeOps final : public DecoderOps {
 
   at::Tensor Embed(const LinearWeight& embedding, const TokenBatch& batch, float scale) override {
     RETORT_CHECK(c10::InferenceMode::is_enabled(), "native ops run under c10::InferenceMode");
-    const int64_t width = embedding.weight.size(1);
+    const PackedMatrix* packed = embedding.packed.get();
+    const int64_t width = packed != nullptr ? packed->in() : embedding.weight.size(1);
     at::Tensor y = arena_.Empty({batch.rows(), width});
-    CopyRows(embedding.weight.const_data_ptr<float>(), width, batch.ids,
-             y.mutable_data_ptr<float>());
+    float* to = y.mutable_data_ptr<float>();
+    if (packed != nullptr) {
+      for (const int64_t id : batch.ids) packed->CopyRow(id, std::exchange(to, to + width));
+    } else {
+      CopyRows(embedding.weight.const_data_ptr<float>(), width, batch.ids, to);
+    }
     if (scale != 1) {
       for (float& value : std::span(y.mutable_data_ptr<float>(), static_cast<size_t>(y.numel()))) {
         value *= scale;
@@ -121,7 +127,8 @@ class NativeOps final : public DecoderOps {
     const GemmArgs args{
         .x = x_ND.const_data_ptr<float>(),
         .rows = x_ND.size(0),
-        .panels = packed.panels(),
+        .panels = packed.float32_panels(),
+        .bfloat16_panels = packed.bfloat16_panels(),
         .bias = weight.bias.defined() ? weight.bias.const_data_ptr<float>() : nullptr,
         .in = packed.in(),
         .out = packed.out(),
@@ -325,7 +332,8 @@ class NativeOps final : public DecoderOps {
       args.out += row * common.heads * common.width;
       args.context = std::min(view_.row_context[i], window);
       args.slots = view_.row_slots[i] + (view_.row_context[i] - args.context);
-      scores.resize(std::max(scores.size(), static_cast<size_t>(args.context) + 16));
+      const int64_t scratch = args.heads / args.groups * (args.context + 15);
+      scores.resize(std::max(scores.size(), static_cast<size_t>(scratch)));
       args.scores = scores.data();
       kernels_.attention(args);
     }

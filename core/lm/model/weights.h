@@ -17,7 +17,7 @@ namespace retort {
 class PackedMatrix;  // core/lm/model/kernels/packed_matrix.h
 
 struct LinearWeight {
-  at::Tensor weight;                           // [out, in]
+  at::Tensor weight;                           // [out, in], or undefined beside `packed`
   at::Tensor bias;                             // [out] or undefined
   std::shared_ptr<const PackedMatrix> packed;  // native inference only; shared by model snapshots
 };
@@ -55,8 +55,10 @@ DecoderWeights InitWeights(const ModelConfig& config, const InitConfig& init, Rn
 /// Deep copy without grad.
 DecoderWeights CloneWeights(const DecoderWeights& weights);
 
-/// Packs every matrix for the native kernels (float32, contiguous, CPU).
-void PackWeights(DecoderWeights& weights);
+/// Packs every matrix for the native kernels (float32, contiguous, CPU), an untied embedding aside.
+/// With kDrop each row-major matrix is let go of once it is packed: other ops cannot run it then.
+enum class Unpacked { kKeep, kDrop };
+void PackWeights(DecoderWeights& weights, Unpacked unpacked = Unpacked::kKeep);
 
 /// SHA-256 over names, shapes, dtypes and bytes.
 std::string WeightsSha256(const DecoderWeights& weights);

@@ -46,16 +46,27 @@ INSTANTIATE_TEST_SUITE_P(EveryIsa, KernelsTest,
 struct GemmCase {
   int64_t rows, in, out;
   bool bias;
+  bool bfloat16 = false;  // weights that are exact in it
+
+  std::vector<float> Weights() const {
+    std::vector<float> w = RandomFloats(out * in, "w");
+    if (bfloat16) {
+      for (float& v : w) v = std::bit_cast<float>(std::bit_cast<uint32_t>(v) & 0xFFFF0000U);
+    }
+    return w;
+  }
 };
 
 std::vector<float> RunGemm(const Kernels& kernels, const GemmCase& c) {
-  const auto x = RandomFloats(c.rows * c.in, "x"), w = RandomFloats(c.out * c.in, "w");
+  const auto x = RandomFloats(c.rows * c.in, "x"), w = c.Weights();
   const auto bias = RandomFloats(c.out, "bias");
   const PackedMatrix packed(w.data(), c.out, c.in);
+  EXPECT_EQ(packed.bfloat16_panels() != nullptr, c.bfloat16);
   std::vector<float> y(static_cast<size_t>(c.rows * c.out), NAN);
   kernels.gemm({.x = x.data(),
                 .rows = c.rows,
-                .panels = packed.panels(),
+                .panels = packed.float32_panels(),
+                .bfloat16_panels = packed.bfloat16_panels(),
                 .bias = c.bias ? bias.data() : nullptr,
                 .in = c.in,
                 .out = c.out,
@@ -67,7 +78,7 @@ std::vector<float> RunGemm(const Kernels& kernels, const GemmCase& c) {
 
 /// The numerics rule in so many words: one chain of fused multiply-adds from the bias, or 0.
 std::vector<float> GemmByTheRule(const GemmCase& c) {
-  const auto x = RandomFloats(c.rows * c.in, "x"), w = RandomFloats(c.out * c.in, "w");
+  const auto x = RandomFloats(c.rows * c.in, "x"), w = c.Weights();
   const auto bias = RandomFloats(c.out, "bias");
   std::vector<float> y;
   for (int64_t r = 0; r < c.rows; ++r) {
@@ -85,16 +96,21 @@ std::vector<float> GemmByTheRule(const GemmCase& c) {
 
 TEST_P(KernelsTest, GemmIsOneAscendingChainAnOutputAtEveryHeight) {
   for (int64_t rows = 1; rows <= 27; ++rows) {
-    const GemmCase c{.rows = rows, .in = 19, .out = 150, .bias = rows % 2 == 0};
-    ASSERT_EQ(Bits(RunGemm(kernels(), c)), Bits(GemmByTheRule(c))) << rows << " rows";
+    for (const bool bfloat16 : {false, true}) {
+      const GemmCase c{
+          .rows = rows, .in = 19, .out = 150, .bias = rows % 2 == 0, .bfloat16 = bfloat16};
+      ASSERT_EQ(Bits(RunGemm(kernels(), c)), Bits(GemmByTheRule(c))) << rows << " rows";
+    }
   }
 }
 
 TEST_P(KernelsTest, GemmIsOneAscendingChainAnOutputAtEveryWidth) {
   for (const int64_t out : {1, 15, 16, 17, 22, 31, 32, 33, 64, 97, 344}) {
     for (const int64_t rows : {1, 5, 13}) {
-      const GemmCase c{.rows = rows, .in = 40, .out = out, .bias = true};
-      ASSERT_EQ(Bits(RunGemm(kernels(), c)), Bits(GemmByTheRule(c))) << rows << " x " << out;
+      for (const bool bfloat16 : {false, true}) {
+        const GemmCase c{.rows = rows, .in = 40, .out = out, .bias = true, .bfloat16 = bfloat16};
+        ASSERT_EQ(Bits(RunGemm(kernels(), c)), Bits(GemmByTheRule(c))) << rows << " x " << out;
+      }
     }
   }
 }
@@ -105,7 +121,8 @@ TEST_P(KernelsTest, GemmWritesOnlyTheOutputsAskedFor) {
   std::vector<float> y(300, -7.0F);
   kernels().gemm({.x = x.data(),
                   .rows = 3,
-                  .panels = packed.panels(),
+                  .panels = packed.float32_panels(),
+                  .bfloat16_panels = packed.bfloat16_panels(),
                   .bias = nullptr,
                   .in = 8,
                   .out = 100,
@@ -125,9 +142,37 @@ TEST(PackedMatrix, LaysOutPanelsOf32OutputsPaddedWithZeros) {
       for (int64_t lane = 0; lane < 32; ++lane) {
         const int64_t o = panel * 32 + lane;
         const float expected = o < 40 ? w[static_cast<size_t>(o * 3 + k)] : 0.0F;
-        EXPECT_EQ(packed.panels()[(panel * 3 + k) * 32 + lane], expected);
+        EXPECT_EQ(packed.float32_panels()[(panel * 3 + k) * 32 + lane], expected);
       }
     }
+  }
+}
+
+TEST(PackedMatrix, HoldsBfloat16PairsWhereEveryValueIsExactInIt) {
+  const GemmCase shape{.rows = 1, .in = 3, .out = 40, .bias = false, .bfloat16 = true};
+  std::vector<float> w = shape.Weights();
+  const PackedMatrix packed(w.data(), 40, 3);
+  ASSERT_NE(packed.bfloat16_panels(), nullptr);
+  EXPECT_EQ(packed.float32_panels(), nullptr);
+  for (int64_t o = 0; o < 64; ++o) {
+    const int64_t at = o / 32 * 3 * 32 + o % 16 * 2 + o % 32 / 16;
+    for (int64_t k = 0; k < 3; ++k) {
+      const float expected = o < 40 ? w[static_cast<size_t>(o * 3 + k)] : 0.0F;
+      EXPECT_EQ(packed.bfloat16_panels()[at + k * 32], std::bit_cast<uint32_t>(expected) >> 16);
+    }
+  }
+  w[100] = std::nextafter(w[100], 10.0F);
+  EXPECT_EQ(PackedMatrix(w.data(), 40, 3).bfloat16_panels(), nullptr);
+}
+
+TEST(PackedMatrix, GivesItsRowsBack) {
+  for (const bool bfloat16 : {false, true}) {
+    const GemmCase shape{.rows = 1, .in = 5, .out = 70, .bias = false, .bfloat16 = bfloat16};
+    const std::vector<float> w = shape.Weights();
+    const PackedMatrix packed(w.data(), 70, 5);
+    std::vector<float> rows(w.size());
+    for (int64_t o = 0; o < 70; ++o) packed.CopyRow(o, rows.data() + o * 5);
+    EXPECT_EQ(Bits(rows), Bits(w));
   }
 }
 
@@ -218,7 +263,8 @@ std::vector<float> RunAttention(const Kernels& kernels, const AttentionCase& c) 
   const auto keys = RandomFloats(pool * stride, "keys"), values = RandomFloats(pool * stride, "v");
   std::vector<int32_t> slots;
   for (int64_t t = 0; t < c.context; ++t) slots.push_back(static_cast<int32_t>((t * 3 + 2) % pool));
-  std::vector<float> scores(static_cast<size_t>(c.context) + 16), out(q.size());
+  std::vector<float> scores(static_cast<size_t>(c.heads / c.groups * (c.context + 15)));
+  std::vector<float> out(q.size());
   kernels.attention({.q = q.data(),
                      .keys = keys.data(),
                      .values = values.data(),
@@ -235,9 +281,11 @@ std::vector<float> RunAttention(const Kernels& kernels, const AttentionCase& c) 
 
 TEST_P(KernelsTest, AttentionHasTheScalarBits) {
   for (const int64_t context : {1, 2, 15, 16, 17, 22, 33, 100}) {
-    for (const int64_t width : {12, 16, 32, 40, 64}) {
-      const AttentionCase c{.context = context, .heads = 4, .groups = 2, .width = width};
-      EXPECT_EQ(Bits(RunAttention(kernels(), c)), Bits(RunAttention(ScalarKernels(), c)));
+    for (const int64_t width : {12, 16, 32, 40, 64, 80}) {
+      for (const int64_t heads : {4, 6, 40}) {
+        const AttentionCase c{.context = context, .heads = heads, .groups = 2, .width = width};
+        EXPECT_EQ(Bits(RunAttention(kernels(), c)), Bits(RunAttention(ScalarKernels(), c)));
+      }
     }
   }
 }

@@ -9,6 +9,7 @@
 
 #include "core/base/error.h"
 #include "core/lm/model/decoder.h"
+#include "core/lm/model/kernels/packed_matrix.h"
 #include "tests/core/lm/tiny_model.h"
 
 namespace retort {
@@ -113,6 +114,28 @@ TEST(NativeOps, EveryInstructionSetGivesTheSameBits) {
       if (!IsaSupported(isa)) continue;
       EXPECT_TRUE(SameBits(Native(weights, batch, isa), expected)) << IsaName(isa);
     }
+  }
+}
+
+/// Everything the kernels hold as bfloat16, against float32 weights of the same values.
+TEST(NativeOps, Bfloat16WeightsAgreeWithTheCompositeOpsAndDropTheirOriginals) {
+  for (const bool tied : {true, false}) {
+    ModelConfig config = TinyConfig();
+    config.tie_word_embeddings = tied;
+    DecoderWeights weights = RandomWeights(config);
+    for (auto& [name, tensor] : NamedParameters(weights)) {
+      tensor->copy_(tensor->to(at::kBFloat16).to(at::kFloat));
+    }
+    const TokenBatch batch = PlainBatch({1, 7, 22});
+    const c10::InferenceMode guard;
+    const at::Tensor expected = DecoderForward(weights, batch, *MakeCompositeOps());
+    PackWeights(weights, Unpacked::kDrop);
+    EXPECT_NE(weights.head.packed->bfloat16_panels(), nullptr);
+    EXPECT_FALSE(weights.head.weight.defined());
+    EXPECT_FALSE(weights.layers[0].gate.weight.defined());
+    const at::Tensor scalar = Native(weights, batch, Isa::kScalar);
+    EXPECT_LT((scalar - expected).abs().max().item<float>(), 1e-4F);
+    EXPECT_TRUE(SameBits(Native(weights, batch, Isa::kAuto), scalar));
   }
 }
 

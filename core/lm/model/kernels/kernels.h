@@ -15,8 +15,10 @@ namespace retort {
 struct GemmArgs {
   const float* x;  // [rows, in]
   int64_t rows;
-  const float* panels;  // PackedMatrix::panels()
-  const float* bias;    // [out] or null
+  // PackedMatrix's panels, one of these; the other is null.
+  const float* panels;
+  const uint16_t* bfloat16_panels;
+  const float* bias;  // [out] or null
   int64_t in;
   int64_t out;
   float* y;              // [rows, out]
@@ -36,7 +38,7 @@ struct AttentionArgs {
   int64_t groups;
   int64_t width;
   float scale;
-  float* scores;  // scratch, context rounded up to 16
+  float* scores;  // scratch, heads / groups rows of context rounded up to 16 each
   float* out;     // [heads, width]
 };
 

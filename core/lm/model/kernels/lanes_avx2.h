@@ -6,6 +6,8 @@
 
 #include <cstdint>
 
+#include "core/lm/model/kernels/lanes_tree.h"
+
 namespace retort {
 namespace {  // one translation unit an instruction set: nothing here may be shared by the linker
 
@@ -13,6 +15,8 @@ struct Lanes {
   static constexpr int kTileRows = 6;    // 12 accumulators, 2 weights, 1 row value
   static constexpr int kTileStrips = 1;  // strips of 16 outputs in a full tile
   static constexpr int kWideStrips = 4;  // strips when there are few rows: hides the FMA latency
+  static constexpr int kAttentionHeads = 1;  // heads of a group that go through the keys together
+  static constexpr int kValueStrips = 4;     // ... and strips of the values
 
   __m256 lo;
   __m256 hi;
@@ -27,6 +31,19 @@ struct Lanes {
   static Lanes LoadPartial(const float* p, int64_t n) {
     return {_mm256_maskload_ps(p, First(n)), _mm256_maskload_ps(p + 8, First(n - 8))};
   }
+  /// The even, or odd, of 32 bfloat16 values.
+  static Lanes LowerBfloat16(const uint16_t* p) { return {LowerHalf(p), LowerHalf(p + 16)}; }
+  static Lanes UpperBfloat16(const uint16_t* p) { return {UpperHalf(p), UpperHalf(p + 16)}; }
+  static __m256 LowerHalf(const uint16_t* p) {
+    return _mm256_castsi256_ps(_mm256_slli_epi32(LoadPairs(p), 16));
+  }
+  static __m256 UpperHalf(const uint16_t* p) {
+    const __m256i upper = _mm256_set1_epi32(static_cast<int>(0xFFFF0000U));
+    return _mm256_castsi256_ps(_mm256_and_si256(LoadPairs(p), upper));
+  }
+  static __m256i LoadPairs(const uint16_t* p) {
+    return _mm256_loadu_si256(reinterpret_cast<const __m256i*>(p));
+  }
   void Store(float* p) const {
     _mm256_storeu_ps(p, lo);
     _mm256_storeu_ps(p + 8, hi);
@@ -35,8 +52,10 @@ struct Lanes {
     _mm256_maskstore_ps(p, First(n), lo);
     _mm256_maskstore_ps(p + 8, First(n - 8), hi);
   }
+  /// The first level of the fixed tree of sums.
+  __m256 Eight() const { return _mm256_add_ps(lo, hi); }
   float Sum() const {
-    const __m256 eight = _mm256_add_ps(lo, hi);
+    const __m256 eight = Eight();
     const __m128 four = _mm_add_ps(_mm256_castps256_ps128(eight), _mm256_extractf128_ps(eight, 1));
     const __m128 two = _mm_add_ps(four, _mm_movehl_ps(four, four));
     return _mm_cvtss_f32(_mm_add_ss(two, _mm_movehdup_ps(two)));
@@ -48,6 +67,11 @@ struct Lanes {
     return _mm_cvtss_f32(_mm_max_ss(two, _mm_movehdup_ps(two)));
   }
 };
+
+/// The sums of four, each down the fixed tree.
+inline void SumFour(const Lanes (&x)[4], float* sums) {
+  _mm_storeu_ps(sums, SumFourOfEight(x[0].Eight(), x[1].Eight(), x[2].Eight(), x[3].Eight()));
+}
 
 inline Lanes operator+(Lanes a, Lanes b) {
   return {_mm256_add_ps(a.lo, b.lo), _mm256_add_ps(a.hi, b.hi)};

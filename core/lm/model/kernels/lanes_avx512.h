@@ -11,6 +11,8 @@
 
 #include <cstdint>
 
+#include "core/lm/model/kernels/lanes_tree.h"
+
 namespace retort {
 namespace {  // one translation unit an instruction set: nothing here may be shared by the linker
 
@@ -18,6 +20,8 @@ struct Lanes {
   static constexpr int kTileRows = 12;   // 24 accumulators, 2 weights, 6 registers to spare
   static constexpr int kTileStrips = 2;  // strips of 16 outputs in a full tile
   static constexpr int kWideStrips = 8;  // strips when there are few rows: hides the FMA latency
+  static constexpr int kAttentionHeads = 3;  // heads of a group that go through the keys together
+  static constexpr int kValueStrips = 4;     // ... and strips of the values: 12 chains in flight
 
   __m512 v;
 
@@ -29,16 +33,33 @@ struct Lanes {
   static Lanes LoadPartial(const float* p, int64_t n) {
     return {_mm512_maskz_loadu_ps(First(n), p)};
   }
+  /// The even, or odd, of 32 bfloat16 values.
+  static Lanes LowerBfloat16(const uint16_t* p) {
+    return {_mm512_castsi512_ps(_mm512_slli_epi32(_mm512_loadu_si512(p), 16))};
+  }
+  static Lanes UpperBfloat16(const uint16_t* p) {
+    const __m512i upper = _mm512_set1_epi32(static_cast<int>(0xFFFF0000U));
+    return {_mm512_castsi512_ps(_mm512_and_si512(_mm512_loadu_si512(p), upper))};
+  }
   void Store(float* p) const { _mm512_storeu_ps(p, v); }
   void StorePartial(float* p, int64_t n) const { _mm512_mask_storeu_ps(p, First(n), v); }
+  /// The first level of the fixed tree of sums.
+  __m256 Eight() const {
+    return _mm256_add_ps(_mm512_castps512_ps256(v), _mm512_extractf32x8_ps(v, 1));
+  }
   float Sum() const {
-    const __m256 eight = _mm256_add_ps(_mm512_castps512_ps256(v), _mm512_extractf32x8_ps(v, 1));
+    const __m256 eight = Eight();
     const __m128 four = _mm_add_ps(_mm256_castps256_ps128(eight), _mm256_extractf128_ps(eight, 1));
     const __m128 two = _mm_add_ps(four, _mm_movehl_ps(four, four));
     return _mm_cvtss_f32(_mm_add_ss(two, _mm_movehdup_ps(two)));
   }
   float MaxLane() const { return _mm512_reduce_max_ps(v); }
 };
+
+/// The sums of four, each down the fixed tree.
+inline void SumFour(const Lanes (&x)[4], float* sums) {
+  _mm_storeu_ps(sums, SumFourOfEight(x[0].Eight(), x[1].Eight(), x[2].Eight(), x[3].Eight()));
+}
 
 inline Lanes operator+(Lanes a, Lanes b) { return {_mm512_add_ps(a.v, b.v)}; }
 inline Lanes operator-(Lanes a, Lanes b) { return {_mm512_sub_ps(a.v, b.v)}; }

@@ -10,9 +10,11 @@ namespace retort {
 namespace {  // one translation unit an instruction set: nothing here may be shared by the linker
 
 struct Lanes {
-  static constexpr int kTileRows = 4;    // register tile of the matrix product
-  static constexpr int kTileStrips = 1;  // strips of 16 outputs in a full tile
-  static constexpr int kWideStrips = 1;  // strips when there are few rows
+  static constexpr int kTileRows = 4;        // register tile of the matrix product
+  static constexpr int kTileStrips = 1;      // strips of 16 outputs in a full tile
+  static constexpr int kWideStrips = 1;      // strips when there are few rows
+  static constexpr int kAttentionHeads = 1;  // heads of a group that go through the keys together
+  static constexpr int kValueStrips = 1;     // ... and strips of the values
 
   float lane[16];
 
@@ -29,6 +31,17 @@ struct Lanes {
   static Lanes LoadPartial(const float* p, int64_t n) {
     Lanes r;
     for (int i = 0; i < 16; ++i) r.lane[i] = i < n ? p[i] : 0.0F;
+    return r;
+  }
+  /// The even, or odd, of 32 bfloat16 values.
+  static Lanes LowerBfloat16(const uint16_t* p) {
+    Lanes r;
+    for (int i = 0; i < 16; ++i) r.lane[i] = std::bit_cast<float>(uint32_t{p[2 * i]} << 16U);
+    return r;
+  }
+  static Lanes UpperBfloat16(const uint16_t* p) {
+    Lanes r;
+    for (int i = 0; i < 16; ++i) r.lane[i] = std::bit_cast<float>(uint32_t{p[2 * i + 1]} << 16U);
     return r;
   }
   void Store(float* p) const {
@@ -51,6 +64,11 @@ struct Lanes {
     return best;
   }
 };
+
+/// The sums of four, each down the fixed tree.
+inline void SumFour(const Lanes (&x)[4], float* sums) {
+  for (int i = 0; i < 4; ++i) sums[i] = x[i].Sum();
+}
 
 template <typename Op>
 inline Lanes Map(const Lanes& a, const Lanes& b, Op op) {

@@ -5,29 +5,28 @@
 namespace retort {
 namespace {
 
-void Pack(LinearWeight& linear) {
+void Pack(LinearWeight& linear, Unpacked unpacked) {
   const at::Tensor& w = linear.weight;
   RETORT_CHECK(w.device().is_cpu() && w.scalar_type() == at::kFloat && w.is_contiguous(),
                "packing takes contiguous float32 matrices on the CPU");
   linear.packed =
       std::make_shared<const PackedMatrix>(w.const_data_ptr<float>(), w.size(0), w.size(1));
+  if (unpacked == Unpacked::kDrop) linear.weight = at::Tensor();
 }
 
 }  // namespace
 
-void PackWeights(DecoderWeights& weights) {
+void PackWeights(DecoderWeights& weights, Unpacked unpacked) {
+  const bool tied = weights.config.tie_word_embeddings;
+  if (tied) weights.head = LinearWeight();  // or it would hold the embedding that is dropped
   for (LayerWeights& layer : weights.layers) {
     for (LinearWeight* linear :
          {&layer.q, &layer.k, &layer.v, &layer.o, &layer.gate, &layer.up, &layer.down}) {
-      Pack(*linear);
+      Pack(*linear, unpacked);
     }
   }
-  if (weights.config.tie_word_embeddings) {
-    Pack(weights.embedding);
-    weights.head = weights.embedding;
-  } else {
-    Pack(weights.head);
-  }
+  Pack(tied ? weights.embedding : weights.head, unpacked);
+  if (tied) weights.head = weights.embedding;
 }
 
 }  // namespace retort

@@ -1,8 +1,10 @@
-// A weight matrix laid out for the native kernels: panels of 32 outputs, [ceil(out/32)][in][32]
-// float32, the last panel padded with zeros, every panel aligned to a cache line. Immutable once
-// built, so threads and model snapshots share it.
+// A weight matrix laid out for the native kernels: panels of 32 outputs, the last one padded with
+// zeros, every panel aligned to a cache line. Held as bfloat16 where every value is exact in it,
+// else as float32; widening is exact, so results do not depend on which. Immutable once built, so
+// threads and model snapshots share it.
 #pragma once
 
+#include <cstddef>
 #include <cstdint>
 #include <memory>
 
@@ -17,16 +19,25 @@ class PackedMatrix {
 
   int64_t out() const { return out_; }
   int64_t in() const { return in_; }
-  /// [ceil(out/32)][in][32], 64-byte aligned.
-  const float* panels() const { return panels_.get(); }
+  /// [ceil(out/32)][in][32], 64-byte aligned; null when held as bfloat16.
+  const float* float32_panels() const;
+  /// [ceil(out/32)][in][16][2]: output j of a panel beside output 16 + j, so that one 32-bit lane
+  /// holds both; 64-byte aligned. Null when held as float32.
+  const uint16_t* bfloat16_panels() const;
+  /// Row `row` of the matrix, [in].
+  void CopyRow(int64_t row, float* to) const;
 
  private:
   struct AlignedDelete {
-    void operator()(float* memory) const;
+    void operator()(std::byte* memory) const;
   };
+  template <typename Element, typename Convert>
+  void Fill(const float* weight, const Convert& convert);
+
   int64_t out_;
   int64_t in_;
-  std::unique_ptr<float[], AlignedDelete> panels_;
+  bool bfloat16_;
+  std::unique_ptr<std::byte[], AlignedDelete> memory_;
 };
 
 }  // namespace retort
