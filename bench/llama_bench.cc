@@ -86,21 +86,24 @@ void Decode(Engine& engine, int batch, int prompt_tokens, int new_tokens, int ro
 
 int Run(const std::vector<std::string>& arguments) {
   const auto number = [&](size_t i) { return std::atoi(arguments.at(i).c_str()); };
-  const Seconds start;
   const std::string& path = arguments.at(0);
+  const Seconds start;
   DecoderWeights weights =
       path.ends_with(".gguf") ? LoadGguf(RealEnv(), path) : LoadCheckpoint(RealEnv(), path);
-  const int vocabulary = weights.config.vocab_size;
-  const auto tokenizer = TokenizerOf(vocabulary);
+  const Seconds read;
+  const auto tokenizer = TokenizerOf(weights.config.vocab_size);
+  const Seconds made;
   const auto engine = MakeLocalEngine({.prefix_cache = true, .device = "cpu"}, std::move(weights),
                                       *tokenizer, number(1));
-  const Seconds loaded;
+  const Seconds ready;
   const std::string& mode = arguments.at(2);
   if (mode == "load") {
-    std::printf("%s, %s, loaded in %.2f s (%.2f CPU-s), peak resident %.0f MB\n",
-                ProcessorName().c_str(), engine->Info().description.c_str(),
-                loaded.wall - start.wall, loaded.cpu - start.cpu,
-                static_cast<double>(PeakResidentBytes()) / 1e6);
+    std::printf(
+        "%s, %s: weights read in %.2f s, engine made in %.2f s (%.2f CPU-s together), peak "
+        "resident %.0f MB\n",
+        ProcessorName().c_str(), engine->Info().description.c_str(), read.wall - start.wall,
+        ready.wall - made.wall, read.cpu - start.cpu + ready.cpu - made.cpu,
+        static_cast<double>(PeakResidentBytes()) / 1e6);
   } else if (mode == "prefill") {
     Prefill(*engine, number(3), number(4));
   } else {
