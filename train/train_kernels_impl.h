@@ -22,15 +22,6 @@ inline void StoreColumns(Lanes value, float* row, int64_t j, int64_t columns) {
   }
 }
 
-/// Sixteen lanes of partial products of a and b, each an ascending chain, added by the fixed tree.
-inline float Dot(const float* a, const float* b, int64_t width) {
-  Lanes sum = Lanes::Broadcast(0.0F);
-  for (int64_t i = 0; i < width; i += kLanes) {
-    sum = Fma(LoadColumns(a, i, width), LoadColumns(b, i, width), sum);
-  }
-  return sum.Sum();
-}
-
 /// kRows x kStrips register tile with its first element at (row, column). kPartial: the last strip
 /// may reach past the last column.
 template <int kRows, int kStrips, bool kPartial>

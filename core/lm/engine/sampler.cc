@@ -106,6 +106,31 @@ int32_t Draw(std::span<const float> weights, const std::vector<int32_t>& ids, do
   return last_possible;
 }
 
+/// The same over all ids, without naming them: the sum is made once, and remembered every kBlock.
+int32_t DrawFromAll(std::span<const float> weights, double uniform) {
+  constexpr size_t kBlock = 256;
+  std::vector<double> before;  // each block: the sum up to it
+  double sum = 0;
+  for (size_t i = 0; i < weights.size(); ++i) {
+    if (i % kBlock == 0) before.push_back(sum);
+    sum += static_cast<double>(weights[i]);
+  }
+  const double threshold = uniform * sum;
+  const auto block = std::upper_bound(before.begin(), before.end(), threshold) - before.begin() - 1;
+  size_t id = static_cast<size_t>(block) * kBlock;
+  for (sum = before[static_cast<size_t>(block)]; id < weights.size(); ++id) {
+    sum += static_cast<double>(weights[id]);
+    if (sum > threshold) return static_cast<int32_t>(id);
+  }
+  // Rounding left the threshold at the sum itself: the last id that may be drawn.
+  while (id > 1 && weights[id - 1] == 0) --id;
+  return static_cast<int32_t>(id - 1);
+}
+
+bool Filters(const SamplingParams& params) {
+  return params.top_k > 0 || params.top_p < 1 || params.min_p > 0;
+}
+
 }  // namespace
 
 SampledToken SampleToken(std::span<const float> logits_V, const SamplingParams& params,
@@ -121,7 +146,9 @@ SampledToken SampleToken(std::span<const float> logits_V, const SamplingParams& 
         params.temperature == 1
             ? untempered
             : Exponentials(logits_V, static_cast<float>(1 / params.temperature));
-    token.id = Draw(weights.of, Candidates(weights.of, params), Uniform(row_key, position));
+    const double uniform = Uniform(row_key, position);
+    token.id = Filters(params) ? Draw(weights.of, Candidates(weights.of, params), uniform)
+                               : DrawFromAll(weights.of, uniform);
   }
   token.log_prob = LogProb(logits_V, untempered, token.id);
   return token;

@@ -139,6 +139,18 @@ TEST(Sampler, TheSameKeyAndPositionGiveTheSameToken) {
   }
 }
 
+TEST(Sampler, AFilterThatKeepsEverythingChangesNoDraw) {
+  std::vector<float> logits;
+  for (int i = 0; i < 1000; ++i) {
+    logits.push_back(i % 7 == 0 ? -1000.0F : static_cast<float>(i * 37 % 101) / 20);
+  }
+  const SamplingParams everything{.top_k = 1000, .stop_ids = {}, .stop_texts = {}};
+  for (int64_t position = 0; position < 2000; ++position) {
+    ASSERT_EQ(SampleToken(logits, {}, Key(5), position).id,
+              SampleToken(logits, everything, Key(5), position).id);
+  }
+}
+
 TEST(Sampler, PositionsOfOneRowAreIndependent) {
   // Pairs of neighbouring positions against the product of their probabilities.
   const std::vector<float> logits = {0.0F, 0.0F};

@@ -33,11 +33,14 @@ inline void GemmTile(const GemmArgs& g, const Element* panels, int64_t row, int6
     for (int r = 0; r < kRows; ++r) sum[r][s] = start;
   }
   const bool odd_strip = strip % 2 != 0;
+  // The panels after these are brought near meanwhile: weights mostly come from far memory.
+  constexpr int kPanels = (kStrips + 1) / 2;
   const float* x = g.x + row * g.in;
   for (int64_t k = 0; k < g.in; ++k) {
     Lanes w[kStrips];
 #pragma GCC unroll 8
     for (int s = 0; s < kStrips; ++s) {
+      if (s % 2 == 0) __builtin_prefetch(weights[s] + (k + kPanels * g.in) * kPanel, 0, 2);
       w[s] = LoadHalf(weights[s] + k * kPanel, kStrips == 1 ? odd_strip : s % 2 != 0);
     }
 #pragma GCC unroll 12

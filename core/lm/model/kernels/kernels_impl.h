@@ -46,23 +46,23 @@ inline void ForLanes(int64_t n, const Full& full, const Partial& partial) {
   if (i < n) partial(i, n - i);
 }
 
+/// Sixteen lanes of partial products, each an ascending chain.
+inline float Dot(const float* a, const float* b, int64_t width) {
+  Lanes sum = Lanes::Broadcast(0.0F);
+  ForLanes(
+      width, [&](int64_t i) { sum = Fma(Lanes::Load(a + i), Lanes::Load(b + i), sum); },
+      [&](int64_t i, int64_t n) {
+        sum = Fma(Lanes::LoadPartial(a + i, n), Lanes::LoadPartial(b + i, n), sum);
+      });
+  return sum.Sum();
+}
+
 void RmsNorm(const RmsNormArgs& a) {
   const float* x = a.x;
   float* y = a.y;
   const Lanes offset = Lanes::Broadcast(a.offset);
   for (int64_t r = 0; r < a.rows; ++r, x += a.width, y += a.width) {
-    Lanes squares = Lanes::Broadcast(0.0F);
-    ForLanes(
-        a.width,
-        [&](int64_t i) {
-          const Lanes v = Lanes::Load(x + i);
-          squares = Fma(v, v, squares);
-        },
-        [&](int64_t i, int64_t n) {
-          const Lanes v = Lanes::LoadPartial(x + i, n);
-          squares = Fma(v, v, squares);
-        });
-    const float mean = squares.Sum() / static_cast<float>(a.width);
+    const float mean = Dot(x, x, a.width) / static_cast<float>(a.width);
     const Lanes scale = Lanes::Broadcast(1.0F / __builtin_sqrtf(mean + a.eps));
     ForLanes(
         a.width,
