@@ -11,10 +11,10 @@ BENCH_RUN = configs/ring_sort/quickstart.yaml --runs "$(BUILD)/bench/runs" eval.
 SANITIZERS := address,undefined thread
 SECONDS := 300
 
-.PHONY: help quickstart test build deps lint format bench sanitize fuzz cuda clean
+.PHONY: help quickstart test test-long build deps lint format bench sanitize fuzz cuda clean
 
 help: ## list the targets
-	@grep -hE '^[a-z]+:.*## ' Makefile | sed -E 's/:.*## /\t/' | expand -t 14
+	@grep -hE '^[a-z-]+:.*## ' Makefile | sed -E 's/:.*## /\t/' | expand -t 14
 
 deps: ## install missing Debian packages and unpack the pinned LibTorch into .deps/
 	@bash cmake/install_packages.sh build
@@ -26,10 +26,13 @@ build: deps ## build the retort program
 quickstart: build ## the whole pipeline on the shipped teacher: search, filter, train, verdict
 	@"./$(BUILD)/pipeline/retort" run configs/ring_sort/quickstart.yaml
 
-test: deps ## build everything and run every test
+test: deps ## build everything and run every test but the long ones
 	@bash cmake/install_packages.sh test
 	@bash cmake/build.sh "$(BUILD)" "$(JOBS)" all -DCMAKE_BUILD_TYPE=$(BUILD_TYPE) $(CMAKE_FLAGS)
-	@ctest --test-dir "$(BUILD)" -j "$(JOBS)" --output-on-failure --no-tests=error
+	@ctest --test-dir "$(BUILD)" -j "$(JOBS)" -LE long --output-on-failure --no-tests=error
+
+test-long: test ## the tests that take minutes each: a real model on real problems
+	@ctest --test-dir "$(BUILD)" -L long --output-on-failure
 
 lint: deps ## clang-format and clang-tidy over every source
 	@bash cmake/install_packages.sh lint
