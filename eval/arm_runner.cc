@@ -88,15 +88,19 @@ int Concurrency(const ArmConfig& arm, const ArmSetting& setting) {
   return std::max(1, arm.strategy->NeedsEngine() ? setting.in_flight : setting.threads);
 }
 
+SearchContext ContextOf(Engine* engine, uint64_t seed, const ArmSetting& setting) {
+  return {.task = setting.task,
+          .tokenizer = setting.tokenizer,
+          .engine = engine,
+          .seed = seed,
+          .budget = {}};
+}
+
 TimedSearches SearchTimed(const ArmConfig& arm, Engine* engine, uint64_t seed,
                           const ArmSetting& setting) {
   TimedSearches timed;
   timed.trees.resize(setting.problems.size());
-  const SearchContext context{.task = setting.task,
-                              .tokenizer = setting.tokenizer,
-                              .engine = engine,
-                              .seed = seed,
-                              .budget = {}};
+  const SearchContext context = ContextOf(engine, seed, setting);
   Progress progress({.label = "eval " + arm.name,
                      .unit = "problems",
                      .total = static_cast<int64_t>(setting.problems.size())});
@@ -114,26 +118,24 @@ TimedSearches SearchTimed(const ArmConfig& arm, Engine* engine, uint64_t seed,
   return timed;
 }
 
-/// Repeats a short run with fresh engines, so that its cost is more than noise.
+/// Repeats a short run with fresh engines, so that its cost is more than noise. The run itself was
+/// the warm-up: what is made once (a checker's tables, threads' memory) is not the cost of the arm
+/// that happens to come first.
 void RepeatForCost(const ArmConfig& arm, const ArmModels* models, int seed_index,
                    const ArmSetting& setting, SeedRun* run) {
   const bool cold = models == nullptr || models->fresh != nullptr;
   if (!cold || run->wall_seconds >= kMinThroughputSeconds || setting.problems.empty()) return;
   const double problems = static_cast<double>(setting.problems.size());
-  double wall_s = run->wall_seconds;
-  double cpu_s = run->cpu_seconds;
-  std::vector<double> blocks = {cpu_s / problems};
-  for (size_t repeat = 1; repeat < kCpuBlocks; ++repeat) {
+  run->wall_seconds = run->cpu_seconds = 0;
+  run->cpu_blocks.clear();
+  for (size_t repeat = 0; repeat < kCpuBlocks; ++repeat) {
     ArmEngine engine(models, seed_index);
     const TimedSearches again =
         SearchTimed(arm, engine.get(), ArmSeed(setting.seed, seed_index), setting);
-    wall_s += again.wall_seconds;
-    cpu_s += again.cpu_seconds;
-    blocks.push_back(again.cpu_seconds / problems);
+    run->wall_seconds += again.wall_seconds / static_cast<double>(kCpuBlocks);
+    run->cpu_seconds += again.cpu_seconds / static_cast<double>(kCpuBlocks);
+    run->cpu_blocks.push_back(again.cpu_seconds / problems);
   }
-  run->wall_seconds = wall_s / static_cast<double>(kCpuBlocks);
-  run->cpu_seconds = cpu_s / static_cast<double>(kCpuBlocks);
-  run->cpu_blocks = blocks;
 }
 
 /// The best exhibit among the trees of a search: a hard problem that was solved.

@@ -11,7 +11,7 @@ const char* StageCodeVersion(StageKind kind) {
     case StageKind::kTrain:
       return "train/1";
     case StageKind::kEval:
-      return "eval/1";
+      return "eval/2";
   }
   return "?";
 }
