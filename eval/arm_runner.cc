@@ -118,26 +118,6 @@ TimedSearches SearchTimed(const ArmConfig& arm, Engine* engine, uint64_t seed,
   return timed;
 }
 
-/// Repeats a short run with fresh engines, so that its cost is more than noise. The run itself was
-/// the warm-up: what is made once (a checker's tables, threads' memory) is not the cost of the arm
-/// that happens to come first.
-void RepeatForCost(const ArmConfig& arm, const ArmModels* models, int seed_index,
-                   const ArmSetting& setting, SeedRun* run) {
-  const bool cold = models == nullptr || models->fresh != nullptr;
-  if (!cold || run->wall_seconds >= kMinThroughputSeconds || setting.problems.empty()) return;
-  const double problems = static_cast<double>(setting.problems.size());
-  run->wall_seconds = run->cpu_seconds = 0;
-  run->cpu_blocks.clear();
-  for (size_t repeat = 0; repeat < kCpuBlocks; ++repeat) {
-    ArmEngine engine(models, seed_index);
-    const TimedSearches again =
-        SearchTimed(arm, engine.get(), ArmSeed(setting.seed, seed_index), setting);
-    run->wall_seconds += again.wall_seconds / static_cast<double>(kCpuBlocks);
-    run->cpu_seconds += again.cpu_seconds / static_cast<double>(kCpuBlocks);
-    run->cpu_blocks.push_back(again.cpu_seconds / problems);
-  }
-}
-
 /// The best exhibit among the trees of a search: a hard problem that was solved.
 Json TellingTree(const ArmConfig& arm, const std::vector<TraceTree>& trees,
                  const std::vector<ProblemOutcome>& outcomes, const ArmSetting& setting) {
@@ -179,8 +159,29 @@ SeedRun RunArmSeed(const ArmConfig& arm, const ArmModels* models, int seed_index
         JudgeTree(timed.trees[i], setting.problems[i], setting.task.GetVerifier()));
   }
   run.tree = TellingTree(arm, timed.trees, run.outcomes, setting);
-  RepeatForCost(arm, models, seed_index, setting, &run);
   return run;
+}
+
+void RepeatShortRuns(std::vector<TimedRun> runs, const ArmSetting& setting) {
+  std::erase_if(runs, [](const TimedRun& timed) {
+    const bool cold = timed.models == nullptr || timed.models->fresh != nullptr;
+    return !cold || timed.run->wall_seconds >= kMinThroughputSeconds;
+  });
+  const auto problems = static_cast<double>(setting.problems.size());
+  for (const TimedRun& timed : runs) {
+    timed.run->wall_seconds = timed.run->cpu_seconds = 0;
+    timed.run->cpu_blocks.clear();
+  }
+  for (size_t repeat = 0; repeat < kCpuBlocks; ++repeat) {
+    for (const TimedRun& timed : runs) {
+      ArmEngine engine(timed.models, timed.seed_index);
+      const TimedSearches again =
+          SearchTimed(*timed.arm, engine.get(), ArmSeed(setting.seed, timed.seed_index), setting);
+      timed.run->wall_seconds += again.wall_seconds / static_cast<double>(kCpuBlocks);
+      timed.run->cpu_seconds += again.cpu_seconds / static_cast<double>(kCpuBlocks);
+      timed.run->cpu_blocks.push_back(again.cpu_seconds / problems);
+    }
+  }
 }
 
 Json SeedRunToJson(const SeedRun& run) {

@@ -54,6 +54,19 @@ uint64_t ArmSeed(uint64_t seed, int seed_index);
 SeedRun RunArmSeed(const ArmConfig& arm, const ArmModels* models, int seed_index,
                    const ArmSetting& setting);
 
+/// A run whose cost may have to be taken again.
+struct TimedRun {
+  const ArmConfig* arm = nullptr;
+  const ArmModels* models = nullptr;  // null for players
+  int seed_index = 0;
+  SeedRun* run = nullptr;
+};
+
+/// Replaces the cost of runs too short to be timed once by that of several, with fresh engines, the
+/// arms taking turns: what the machine does meanwhile, and what is made once in a process (a
+/// checker's tables), is then not the cost of the arm that happens to come first.
+void RepeatShortRuns(std::vector<TimedRun> runs, const ArmSetting& setting);
+
 Json SeedRunToJson(const SeedRun& run);
 SeedRun SeedRunFromJson(const Json& json, const std::string& where);
 

@@ -42,7 +42,8 @@ class EvalRun {
   ArmSetting Setting() const;
   const ArmModels* ModelsOf(const ArmConfig& arm) const;
   void CheckInputs() const;
-  void RunArm(const ArmConfig& arm);
+  std::vector<SeedRun> RunArm(const ArmConfig& arm);
+  void RunArms();
   void AddLatency();
   void AddCurves();
   void AddNotes();
@@ -91,7 +92,7 @@ void EvalRun::CheckInputs() const {
   }
 }
 
-void EvalRun::RunArm(const ArmConfig& arm) {
+std::vector<SeedRun> EvalRun::RunArm(const ArmConfig& arm) {
   const ArmModels* models = ModelsOf(arm);
   const size_t seeds = models == nullptr ? 1 : models->engines.size();
   std::vector<SeedRun> runs;
@@ -105,11 +106,28 @@ void EvalRun::RunArm(const ArmConfig& arm) {
     runs.push_back(RunArmSeed(arm, models, index, Setting()));
     journal_.Append(arm.name, index, runs.back());
   }
-  report_.arms.push_back(SummariseArm(arm, runs, problems_,
-                                      models == nullptr ? 0 : models->parameters, config_.prices));
-  if (arm.name == config_.verdict.search) {
-    report_.tree = runs.front().tree;
-    search_outcomes_ = std::move(runs.front().outcomes);
+  return runs;
+}
+
+void EvalRun::RunArms() {
+  std::vector<std::vector<SeedRun>> runs;
+  for (const ArmConfig& arm : config_.arms) runs.push_back(RunArm(arm));
+  std::vector<TimedRun> timed;
+  for (size_t a = 0; a < runs.size(); ++a) {
+    const ArmConfig& arm = config_.arms[a];
+    for (size_t seed = 0; seed < runs[a].size(); ++seed) {
+      timed.push_back({&arm, ModelsOf(arm), static_cast<int>(seed), &runs[a][seed]});
+    }
+  }
+  RepeatShortRuns(std::move(timed), Setting());
+  for (size_t a = 0; a < runs.size(); ++a) {
+    const ArmConfig& arm = config_.arms[a];
+    const ArmModels* models = ModelsOf(arm);
+    report_.arms.push_back(SummariseArm(
+        arm, runs[a], problems_, models == nullptr ? 0 : models->parameters, config_.prices));
+    if (arm.name != config_.verdict.search) continue;
+    report_.tree = runs[a].front().tree;
+    search_outcomes_ = std::move(runs[a].front().outcomes);
   }
 }
 
@@ -154,7 +172,8 @@ void EvalRun::AddNotes() {
              "computed again, in latency and CPU seconds; FLOPs count every prompt.");
   report_.notes.push_back(
       "CPU seconds are those of the whole process during an arm's run over all "
-      "problems; FLOPs and tokens are counted, not measured.");
+      "problems, of runs under a second the mean of five, arms taking turns; FLOPs and tokens are "
+      "counted, not measured.");
   for (const ArmResult& arm : report_.arms) {
     if (arm.seeds > 1) {
       report_.notes.push_back(StrCat(arm.label, ": accuracy is the mean of ", arm.seeds,
@@ -298,7 +317,7 @@ EvalReport EvalRun::Run() {
   report_.problems = config_.problems;
   report_.n = static_cast<int64_t>(problems_.size());
   report_.config = inputs_.resolved_config;
-  for (const ArmConfig& arm : config_.arms) RunArm(arm);
+  RunArms();
   for (const auto& [a, b] : config_.pairs) {
     report_.pairs.push_back(
         ComparePair(*FindArm(report_.arms, a), *FindArm(report_.arms, b), context_.seed));

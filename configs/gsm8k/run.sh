@@ -16,9 +16,9 @@ done
 bash cmake/fetch_smollm2.sh
 overrides=()
 if [ "$profile" = smoke ]; then
-  overrides=(name=gsm8k-smoke problems.search.count=64 problems.gold.count=64 problems.dev.count=8
-    train.student.steps=4 train.student.batch_size=4 train.student.eval_every=4
-    train.gold_only.steps=4 train.gold_only.batch_size=4 train.gold_only.eval_every=4
+  overrides=(name=gsm8k-smoke problems.search.count=48 problems.gold.count=48 problems.dev.count=8
+    train.student.steps=6 train.student.batch_size=4 train.student.eval_every=6
+    train.gold_only.steps=6 train.gold_only.batch_size=4 train.gold_only.eval_every=6
     eval.verdict.limit=16 eval.verdict.latency.problems=1)
 fi
 exec "$retort" run configs/gsm8k/smollm2.yaml "$@" "${overrides[@]}"
