@@ -9,6 +9,7 @@
 #include <csignal>
 #include <filesystem>
 #include <fstream>
+#include <sstream>
 #include <thread>
 
 #include "core/base/clock.h"
@@ -32,8 +33,9 @@ int ProcessesWith(const std::string& marker) {
   int found = 0;
   for (const auto& entry : std::filesystem::directory_iterator("/proc")) {
     std::ifstream file(entry.path() / "cmdline");
-    const std::string line((std::istreambuf_iterator<char>(file)), {});
-    found += line.find(marker) != std::string::npos ? 1 : 0;
+    std::stringstream line;
+    line << file.rdbuf();  // fails quietly for a process that ends meanwhile
+    found += line.str().find(marker) != std::string::npos ? 1 : 0;
   }
   return found;
 }
