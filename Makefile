@@ -44,7 +44,7 @@ format: ## rewrite every source with clang-format
 
 bench: deps ## speed as ratios to named peers: engine, prefix sharing, reader and writer rates, stage memory
 	@bash cmake/build.sh "$(BUILD)" "$(JOBS)" bench -DCMAKE_BUILD_TYPE=$(BUILD_TYPE) $(CMAKE_FLAGS)
-	@for b in "$(BUILD)"/bench/*_bench; do echo "== $$(basename "$$b")"; "$$b" || exit 1; done
+	@for b in engine store; do echo "== $${b}_bench"; "$(BUILD)/bench/$${b}_bench" || exit 1; done
 	@echo "== stages of a short quickstart: seconds, peak memory"
 	@rm -rf "$(BUILD)/bench/runs"
 	@"$(BUILD)/pipeline/retort" run $(BENCH_RUN) >/dev/null 2>"$(BUILD)/bench/run.log" || \

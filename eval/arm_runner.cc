@@ -88,19 +88,15 @@ int Concurrency(const ArmConfig& arm, const ArmSetting& setting) {
   return std::max(1, arm.strategy->NeedsEngine() ? setting.in_flight : setting.threads);
 }
 
-SearchContext ContextOf(Engine* engine, uint64_t seed, const ArmSetting& setting) {
-  return {.task = setting.task,
-          .tokenizer = setting.tokenizer,
-          .engine = engine,
-          .seed = seed,
-          .budget = {}};
-}
-
 TimedSearches SearchTimed(const ArmConfig& arm, Engine* engine, uint64_t seed,
                           const ArmSetting& setting) {
   TimedSearches timed;
   timed.trees.resize(setting.problems.size());
-  const SearchContext context = ContextOf(engine, seed, setting);
+  const SearchContext context{.task = setting.task,
+                              .tokenizer = setting.tokenizer,
+                              .engine = engine,
+                              .seed = seed,
+                              .budget = {}};
   Progress progress({.label = "eval " + arm.name,
                      .unit = "problems",
                      .total = static_cast<int64_t>(setting.problems.size())});
