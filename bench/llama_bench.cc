@@ -14,8 +14,7 @@
 #include "core/base/clock.h"
 #include "core/base/env.h"
 #include "core/base/error.h"
-#include "core/lm/checkpoint/checkpoint.h"
-#include "core/lm/checkpoint/gguf_model.h"
+#include "core/lm/checkpoint/model_path.h"
 #include "core/lm/engine/engine.h"
 
 namespace {
@@ -88,8 +87,7 @@ int Run(const std::vector<std::string>& arguments) {
   const auto number = [&](size_t i) { return std::atoi(arguments.at(i).c_str()); };
   const std::string& path = arguments.at(0);
   const Seconds start;
-  DecoderWeights weights =
-      path.ends_with(".gguf") ? LoadGguf(RealEnv(), path) : LoadCheckpoint(RealEnv(), path);
+  DecoderWeights weights = LoadModelWeights(RealEnv(), path);
   const Seconds read;
   const auto tokenizer = TokenizerOf(weights.config.vocab_size);
   const Seconds made;
