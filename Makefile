@@ -55,7 +55,9 @@ sanitize: deps ## build with each sanitizer and run the tests: make sanitize [SA
 	@bash cmake/install_packages.sh test
 	@for s in $(SANITIZERS); do \
 	  folder="build-$${s//,/-}"; bash cmake/build.sh "$$folder" "$(JOBS)" all -DCMAKE_BUILD_TYPE=RelWithDebInfo -DRETORT_SANITIZE=$$s && \
-	  ctest --test-dir "$$folder" -j "$(JOBS)" --output-on-failure || exit 1; done
+	  LSAN_OPTIONS="suppressions='$(CURDIR)/tests/sanitizers/leaks.txt'" \
+	  TSAN_OPTIONS="suppressions='$(CURDIR)/tests/sanitizers/threads.txt'" \
+	  ctest --test-dir "$$folder" -j "$(JOBS)" -LE long --output-on-failure || exit 1; done
 
 fuzz: ## run every fuzz program over the readers of foreign bytes (clang): make fuzz [SECONDS=300]
 	@bash cmake/install_packages.sh fuzz

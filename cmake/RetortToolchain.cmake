@@ -26,7 +26,8 @@ if(RETORT_SANITIZE)
       message(FATAL_ERROR "RETORT_SANITIZE=${RETORT_SANITIZE}: expected address, thread, undefined or address,undefined")
     endif()
   endforeach()
-  add_compile_options(-fsanitize=${RETORT_SANITIZE} -fno-omit-frame-pointer -g1)
+  # -O1: instrumented code builds in half the time of -O2; asserts stay.
+  add_compile_options(-fsanitize=${RETORT_SANITIZE} -fno-omit-frame-pointer -O1 -g1 -UNDEBUG)
   add_link_options(-fsanitize=${RETORT_SANITIZE})
   if(CMAKE_CXX_COMPILER_ID STREQUAL "GNU")
     add_compile_options(-Wno-maybe-uninitialized)  # instrumented code confuses GCC 12, in <regex> for one

@@ -87,6 +87,11 @@ int ExportCommand(Env& env, const ExportArguments& arguments, std::ostream& out)
   const std::string& path = arguments.path;
   if (!env.Exists(path)) throw Error(ExitCode::kData, StrCat(path, ": not found"));
   if (arguments.to == "hf") {
+    if (!arguments.shape.empty()) {
+      throw Error(ExitCode::kUsage,
+                  "--shape: traces have shapes, a model exported with --to hf has "
+                  "none - drop one of the two");
+    }
     ExportModel(env, arguments, out);
     return 0;
   }

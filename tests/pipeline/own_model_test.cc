@@ -101,6 +101,7 @@ TEST_F(OwnModelTest, ModelsAreExportedInAsFewBitsAsHoldThem) {
   EXPECT_EQ(after_path(of_file).substr(0, 60), after_path(of_folder).substr(0, 60));
   EXPECT_THAT(of_file, HasSubstr("chat template: chatml\n"));
   EXPECT_EQ(Retort({"export", kModel, "--to", "hf"}).code, 64);
+  EXPECT_EQ(Retort({"export", kModel, "--to", "hf", "--shape", "messages", "-o", dir}).code, 64);
   const Result twice = Retort({"export", kModel, "--to", "hf", "-o", dir});
   EXPECT_EQ(twice.code, 65);
   EXPECT_THAT(twice.err, HasSubstr("exists already"));
