@@ -47,7 +47,7 @@ void RemoveSpeedOnlyKeys(StageKind kind, Json& config) {
   }
 }
 
-/// Path of the first value at which two JSON trees differ, "" if none.
+/// The first value at which two JSON trees differ, by its path, "" if none.
 std::string FirstJsonDifference(const Json& a, const Json& b, const std::string& path) {
   if (a == b) return "";
   if (a.is_object() && b.is_object()) {
@@ -62,6 +62,13 @@ std::string FirstJsonDifference(const Json& a, const Json& b, const std::string&
         return found;
     }
     return "";
+  }
+  if (a.is_array() && b.is_array() && !a.empty() && a.front().is_object()) {
+    for (size_t i = 0; i < std::min(a.size(), b.size()); ++i) {
+      if (std::string found = FirstJsonDifference(a[i], b[i], StrCat(path, ".", i)); !found.empty())
+        return found;
+    }
+    return StrCat(path, ": ", a.size(), " items before, now ", b.size());
   }
   return StrCat(path, ": ", DumpJson(a), " before, now ", DumpJson(b));
 }
@@ -154,6 +161,7 @@ void Runner::CheckKeptLayers() {
 
 void Runner::CheckInputs() {
   for (const ProblemSplit& split : experiment_.splits) Problems(split.name);
+  CheckPlayers();
   for (const std::string& path : experiment_.ModelPaths()) {
     const LoadedModel model = LoadModel(env_, path, GetTokenizer());
     state_->checkpoint_sha[path] = model.sha256;
