@@ -55,7 +55,7 @@ std::string FirstJsonDifference(const Json& a, const Json& b, const std::string&
     for (const auto& [key, unused] : a.items()) keys.insert(key);
     for (const auto& [key, unused] : b.items()) keys.insert(key);
     for (const std::string& key : keys) {
-      const std::string inner = path.empty() ? key : path + "." + key;
+      const std::string inner = path.empty() ? key : StrCat(path, ".", key);
       if (!a.contains(key)) return StrCat(inner, ": absent before, now ", DumpJson(b[key]));
       if (!b.contains(key)) return StrCat(inner, ": ", DumpJson(a[key]), " before, now absent");
       if (std::string found = FirstJsonDifference(a[key], b[key], inner); !found.empty())
