@@ -124,7 +124,9 @@ void BlockLine(const std::vector<std::pair<double, double>>& path, LabelPlacer* 
     const auto& [x1, y1] = path[i - 1];
     const auto& [x2, y2] = path[i];
     const double length = std::hypot(x2 - x1, y2 - y1);
-    for (double at = 0; at < length; at += kStep) {
+    const int steps = static_cast<int>(std::ceil(length / kStep));
+    for (int step = 0; step < steps; ++step) {
+      const double at = step * kStep;
       const double x = x1 + (x2 - x1) * at / length;
       const double y = y1 + (y2 - y1) * at / length;
       placer->Block({.x = x - 1, .y = y - 1, .width = 2, .height = 2});

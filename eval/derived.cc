@@ -208,6 +208,7 @@ Json SearchEquivalent(const std::vector<std::vector<double>>& curves,
   };
   Rng rng(key);
   std::vector<double> replicates;
+  replicates.reserve(kCurveResamples);
   for (int r = 0; r < kCurveResamples; ++r) {
     replicates.push_back(reach([&](size_t) { return rng.NextBelow(curves.size()); }));
   }

@@ -74,6 +74,7 @@ std::vector<ArmConfig> ReadArms(ConfigSection& section) {
 
 std::vector<std::string> ArmNames(const std::vector<ArmConfig>& arms) {
   std::vector<std::string> names;
+  names.reserve(arms.size());
   for (const ArmConfig& arm : arms) names.push_back(arm.name);
   return names;
 }

@@ -28,7 +28,8 @@ double MemoryReadGbPerSecond() {
     best_s = std::min(best_s, MonotonicSeconds() - start_s);
   }
   // The sum is looked at, or the loop would be removed.
-  const double bytes = static_cast<double>(total / kPasses) * sizeof(uint64_t);
+  const uint64_t words = total / kPasses;
+  const double bytes = static_cast<double>(words) * sizeof(uint64_t);
   return best_s > 0 ? bytes / best_s / 1e9 : 0;
 }
 

@@ -69,11 +69,9 @@ class Leader {
     const auto text = static_cast<size_t>(samples_[sample].same_as);
     ++votes_[text];
     first_[text] = std::min(first_[text], sample);
-    if (empty()) {
-      best_ = sample;
-    } else if (rule == Selection::kVote) {
+    if (!empty() && rule == Selection::kVote) {
       best_ = MoreVotes(first_[text], best_) ? first_[text] : best_;
-    } else if (samples_[sample].mean_log_prob > samples_[best_].mean_log_prob) {
+    } else if (empty() || samples_[sample].mean_log_prob > samples_[best_].mean_log_prob) {
       best_ = sample;
     }
   }

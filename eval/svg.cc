@@ -83,7 +83,8 @@ std::vector<double> Scale::Ticks(int about) const {
   }
   const double decades = std::log10(high_ / low_);
   const bool fine = decades * 3 <= about * 1.5;
-  for (double e = std::floor(std::log10(low_)); e <= std::ceil(std::log10(high_)); ++e) {
+  const int last_decade = static_cast<int>(std::ceil(std::log10(high_)));
+  for (int e = static_cast<int>(std::floor(std::log10(low_))); e <= last_decade; ++e) {
     for (const double factor : {1.0, 2.0, 5.0}) {
       const double tick = factor * std::pow(10.0, e);
       const bool inside = tick >= low_ * (1 - slack) && tick <= high_ * (1 + slack);
@@ -126,8 +127,9 @@ Rect LabelPlacer::Place(double x, double y, double width, double height) {
     for (int direction = 0; direction < kDirections; ++direction) {
       // Right and left of the point first, then turning away from the horizontal.
       const int side = direction % 2;
-      const double turn = (direction / 2) * 3.14159265358979 / kDirections;
-      const double sign = (direction / 2) % 2 == 0 ? -1 : 1;
+      const int turns = direction / 2;
+      const double turn = turns * 3.14159265358979 / kDirections;
+      const double sign = turns % 2 == 0 ? -1 : 1;
       const double dx = std::cos(turn) * distance * (side == 0 ? 1 : -1);
       const double dy = std::sin(turn) * distance * sign;
       const Rect rect{.x = side == 0 ? x + dx : x + dx - width,

@@ -16,6 +16,11 @@ class Play final : public SearchStrategy {
   std::string Name() const override { return name_; }
   bool NeedsEngine() const override { return false; }
 
+  bool CanSearch(const Task& task, const Question& question) const override {
+    Rng rng = Rng::Derive({std::string_view(name_), std::string_view(question.id)});
+    return (task.*player_)(question, rng).has_value();
+  }
+
   TraceTree Search(const Question& question, const SearchContext& context) const override {
     TreeBuilder builder(name_, question, context);
     for (int64_t i = 0; i < tries_; ++i) builder.AddPlayed(Try(question, context, i));

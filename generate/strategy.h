@@ -41,6 +41,8 @@ class SearchStrategy {
   /// The key whose value needs a task whose answers can be checked without the gold answer; "" if
   /// there is none.
   virtual std::string KeyThatNeedsCheck() const { return ""; }
+  /// False when Search would need a player that `task` lacks; `question` is any one of its own.
+  virtual bool CanSearch(const Task& /*task*/, const Question& /*question*/) const { return true; }
   /// The tree with verdicts by Check, counts, and the selected terminal. Random numbers come from
   /// Rng::DeriveKey({seed, question.id, node or sample}) alone.
   virtual TraceTree Search(const Question& question, const SearchContext& context) const = 0;

@@ -1,6 +1,7 @@
 #include <ostream>
 
 #include "core/base/error.h"
+#include "core/base/strings.h"
 #include "pipeline/commands.h"
 
 namespace retort {
@@ -13,7 +14,7 @@ void PrintDifferences(const Json& a, const Json& b, const std::string& path, std
     return;
   }
   for (const auto& [key, value] : a.items()) {
-    const std::string inner = path.empty() ? key : path + "." + key;
+    const std::string inner = path.empty() ? key : StrCat(path, ".", key);
     if (!b.contains(key)) {
       out << inner << ": " << DumpJson(value) << " -> (absent)\n";
     } else {
@@ -22,7 +23,8 @@ void PrintDifferences(const Json& a, const Json& b, const std::string& path, std
   }
   for (const auto& [key, value] : b.items()) {
     if (!a.contains(key))
-      out << (path.empty() ? key : path + "." + key) << ": (absent) -> " << DumpJson(value) << "\n";
+      out << (path.empty() ? key : StrCat(path, ".", key)) << ": (absent) -> " << DumpJson(value)
+          << "\n";
   }
 }
 

@@ -134,6 +134,15 @@ void InspectFolder(Env& env, const InspectArguments& arguments, std::ostream& ou
   }
 }
 
+/// JSON lines: fates of traces, items of an evaluation, problems.
+void InspectJsonLines(const Env& env, const InspectArguments& arguments, std::ostream& out) {
+  std::vector<std::string> lines = Split(env.ReadFile(arguments.path), '\n');
+  std::erase(lines, "");
+  out << arguments.path << ": " << lines.size() << " JSON lines\n";
+  lines.resize(std::min(lines.size(), static_cast<size_t>(std::max(arguments.limit, int64_t{0}))));
+  for (const std::string& line : lines) out << line << "\n";
+}
+
 void InspectJsonFile(const Env& env, const InspectArguments& arguments, std::ostream& out) {
   const Json value = ParseJson(env.ReadFile(arguments.path), arguments.path);
   if (value.contains("schema_version") && value.contains("arms")) {
@@ -156,6 +165,8 @@ int InspectCommand(Env& env, const InspectArguments& arguments, std::ostream& ou
     InspectShard(env, arguments, out);
   } else if (EndsWith(path, ".jrn")) {
     InspectJournal(env, arguments, out);
+  } else if (EndsWith(path, ".jsonl")) {
+    InspectJsonLines(env, arguments, out);
   } else if (EndsWith(path, ".json")) {
     InspectJsonFile(env, arguments, out);
   } else if (EndsWith(path, ".yaml")) {
@@ -177,7 +188,7 @@ int InspectCommand(Env& env, const InspectArguments& arguments, std::ostream& ou
   } else {
     throw Error(ExitCode::kData, StrCat(path,
                                         ": not a file of Retort's - expected .h5, .jrn, .json, "
-                                        ".yaml, .safetensors, .gguf or a folder"));
+                                        ".jsonl, .yaml, .safetensors, .gguf or a folder"));
   }
   return 0;
 }

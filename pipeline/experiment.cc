@@ -25,6 +25,7 @@ bool IsPlainName(const std::string& name) {
 template <typename Config>
 std::vector<std::string> KeysOf(const std::map<std::string, Config>& configs) {
   std::vector<std::string> keys;
+  keys.reserve(configs.size());
   for (const auto& [key, unused] : configs) keys.push_back(key);
   return keys;
 }

@@ -44,6 +44,7 @@ class Planner {
     runner_.CheckInputs();
     out_ << e_.resolved_yaml << "\n";
     out_ << "run folder: " << runner_.run_dir() << "\n";
+    PrintTask();
     for (const ProblemSplit& split : e_.splits) {
       out_ << "problems " << split.name << ": " << runner_.Problems(split.name).size() << "\n";
     }
@@ -53,6 +54,16 @@ class Planner {
   }
 
  private:
+  void PrintTask() {
+    const TaskFacts facts = e_.task->Facts();
+    out_ << "task " << e_.task->Name() << ": " << facts.description << "\n";
+    if (facts.problems > 0) {
+      out_ << "    " << WithCommas(facts.problems) << " problems, "
+           << WithCommas(facts.canonical_classes) << " up to symmetry\n";
+    }
+    out_ << "    symmetry: " << facts.symmetry << "\n    solver: " << facts.solver << "\n";
+  }
+
   int64_t SequenceTokens() {
     const std::string& prompt = runner_.Problems(e_.splits.front().name).front().question.prompt;
     return static_cast<int64_t>(EncodePrompt(runner_.GetTokenizer(), prompt).size()) +

@@ -47,7 +47,7 @@ void RemoveSpeedOnlyKeys(StageKind kind, Json& config) {
   }
 }
 
-/// Path of the first value at which two JSON trees differ, "" if none.
+/// The first value at which two JSON trees differ, by its path, "" if none.
 std::string FirstJsonDifference(const Json& a, const Json& b, const std::string& path) {
   if (a == b) return "";
   if (a.is_object() && b.is_object()) {
@@ -55,13 +55,20 @@ std::string FirstJsonDifference(const Json& a, const Json& b, const std::string&
     for (const auto& [key, unused] : a.items()) keys.insert(key);
     for (const auto& [key, unused] : b.items()) keys.insert(key);
     for (const std::string& key : keys) {
-      const std::string inner = path.empty() ? key : path + "." + key;
+      const std::string inner = path.empty() ? key : StrCat(path, ".", key);
       if (!a.contains(key)) return StrCat(inner, ": absent before, now ", DumpJson(b[key]));
       if (!b.contains(key)) return StrCat(inner, ": ", DumpJson(a[key]), " before, now absent");
       if (std::string found = FirstJsonDifference(a[key], b[key], inner); !found.empty())
         return found;
     }
     return "";
+  }
+  if (a.is_array() && b.is_array() && !a.empty() && a.front().is_object()) {
+    for (size_t i = 0; i < std::min(a.size(), b.size()); ++i) {
+      if (std::string found = FirstJsonDifference(a[i], b[i], StrCat(path, ".", i)); !found.empty())
+        return found;
+    }
+    return StrCat(path, ": ", a.size(), " items before, now ", b.size());
   }
   return StrCat(path, ": ", DumpJson(a), " before, now ", DumpJson(b));
 }
@@ -154,6 +161,7 @@ void Runner::CheckKeptLayers() {
 
 void Runner::CheckInputs() {
   for (const ProblemSplit& split : experiment_.splits) Problems(split.name);
+  CheckPlayers();
   for (const std::string& path : experiment_.ModelPaths()) {
     const LoadedModel model = LoadModel(env_, path, GetTokenizer());
     state_->checkpoint_sha[path] = model.sha256;

@@ -1,6 +1,6 @@
 #include "pipeline/tree_view.h"
 
-#include <cmath>
+#include <algorithm>
 #include <cstdio>
 #include <map>
 #include <memory>
@@ -64,17 +64,18 @@ class Drawing {
     }
   }
 
+  /// Of equal texts one stands for all: the answer if it is among them.
   std::string Ends(const Branch& branch) const {
-    std::string marks;
-    for (size_t i = 0; i < branch.ends.size() && i < 2; ++i) {
-      const Node& node = tree_.nodes[static_cast<size_t>(branch.ends[i])];
-      char numbers[64];
-      std::snprintf(numbers, sizeof(numbers), "  log p %.2f", tree_.PathLogProb(branch.ends[i]));
-      marks += StrCat("  [", node.verdict ? VerdictName(*node.verdict) : "open", "]", numbers,
-                      branch.ends[i] == tree_.selected ? "  <- answer" : "");
-    }
-    if (branch.ends.size() > 2) marks += StrCat("  (", branch.ends.size(), " times)");
-    return marks;
+    if (branch.ends.empty()) return "";
+    const auto answer = std::find(branch.ends.begin(), branch.ends.end(), tree_.selected);
+    const bool is_answer = answer != branch.ends.end();
+    const int32_t shown = is_answer ? *answer : branch.ends.front();
+    const Node& node = tree_.nodes[static_cast<size_t>(shown)];
+    char numbers[64];
+    std::snprintf(numbers, sizeof(numbers), "  log p %.2f", tree_.PathLogProb(shown));
+    return StrCat("  [", node.verdict ? VerdictName(*node.verdict) : "open", "]", numbers,
+                  branch.ends.size() > 1 ? StrCat("  (", branch.ends.size(), " times)") : "",
+                  is_answer ? "  <- answer" : "");
   }
 
   void Children(const Branch& branch, const std::string& indent) {

@@ -56,7 +56,7 @@ struct ProblemSplit {
   SplitConfig config;
 };
 
-/// Facts a task states about itself; printed by `retort inspect task`.
+/// Facts a task states about itself; printed by `retort inspect EXPERIMENT.yaml`.
 struct TaskFacts {
   std::string description;
   std::string solver;             // its algorithm and cost

@@ -35,9 +35,16 @@ TEST_F(FilterGolden, EveryFilterDecidesAsItAlwaysDid) {
     ProblemCandidates problem = Mixed();
     const auto keys = keys_.find(name);
     Filter(StrCat("{name: ", name, keys == keys_.end() ? "" : keys->second, "}"))->Apply(problem);
-    for (const Candidate& candidate : problem.candidates) fates[name].push_back(candidate.reason);
+    bool drops = false;
+    for (const Candidate& candidate : problem.candidates) {
+      fates[name].push_back(candidate.reason);
+      drops = drops || !candidate.kept();
+      EXPECT_EQ(ReasonKind(candidate.reason).find_first_of("0123456789"), std::string::npos)
+          << name << " has a number in the kind of its reason: " << candidate.reason;
+    }
+    EXPECT_TRUE(drops) << "give " << name << " keys with which it drops something";
   }
-  testing::ExpectGoldens("filter/reasons.json", fates);
+  ExpectGoldens("filter/reasons.json", fates);
 }
 
 TEST_F(FilterGolden, EveryViewMakesTheExamplesItAlwaysMade) {
@@ -52,7 +59,7 @@ TEST_F(FilterGolden, EveryViewMakesTheExamplesItAlwaysMade) {
                                 {"weight", example.weight}});
     }
   }
-  testing::ExpectGoldens("filter/examples.json", examples);
+  ExpectGoldens("filter/examples.json", examples);
 }
 
 }  // namespace

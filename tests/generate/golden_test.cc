@@ -1,5 +1,7 @@
 #include <gtest/gtest.h>
 
+#include <map>
+
 #include "core/trace/trace_store.h"
 #include "tests/generate/golden_file.h"
 #include "tests/generate/search_fixture.h"
@@ -7,7 +9,14 @@
 namespace retort {
 namespace {
 
-class StrategyGolden : public testing::SearchTest {};
+class StrategyGolden : public testing::SearchTest {
+ protected:
+  /// Keys that give a strategy several tries.
+  const std::map<std::string, std::string> keys_ = {{"best_of_n", ", n: 5"},
+                                                    {"random_play", ", n: 5"},
+                                                    {"heuristic_play", ", n: 5"},
+                                                    {"solver", ", n: 5"}};
+};
 
 TEST_F(StrategyGolden, EveryStrategyGrowsTheTreeItAlwaysGrew) {
   const testing::FakeTask task(testing::Heuristic::kFirstTwoZero);
@@ -16,11 +25,11 @@ TEST_F(StrategyGolden, EveryStrategyGrowsTheTreeItAlwaysGrew) {
       .task = task, .tokenizer = *tokenizer_, .engine = engine.get(), .seed = 11, .budget = {}};
   Json trees = Json::object();
   for (const std::string& name : StrategyNames()) {
-    const std::string tries = name == "greedy" ? "" : ", n: 5";
-    trees[name] =
-        TreeToJson(Strategy(StrCat("{name: ", name, tries, "}"))->Search(question_, context));
+    const auto keys = keys_.find(name);
+    const std::string yaml = StrCat("{name: ", name, keys == keys_.end() ? "" : keys->second, "}");
+    trees[name] = TreeToJson(Strategy(yaml)->Search(question_, context));
   }
-  testing::ExpectGoldens("generate/trees.json", trees);
+  ExpectGoldens("generate/trees.json", trees);
 }
 
 }  // namespace

@@ -134,6 +134,17 @@ TEST_F(BadInput, ASearchThatCannotCheckMayNotSelectByTheChecker) {
   EXPECT_EQ(Retort({"config", Path("j.yaml"), "generate.s.strategy.select=vote"}).code, 0);
 }
 
+TEST_F(BadInput, APlayerThatTheTaskLacksIsRefusedBeforeAnyStage) {
+  Write("p.jsonl", "{\"question\": \"1+1?\", \"answer\": \"#### 2\"}\n");
+  Write("j.yaml", "name: j\ntask: {name: jsonl, file: " + Path("p.jsonl") +
+                      "}\nproblems: {search: {share: 1}}\ngenerate:\n  s: {problems: search, "
+                      "strategy: {name: random_play}}\n");
+  const Result refused = Retort({"run", Path("j.yaml"), "--runs", Path("runs")});
+  EXPECT_EQ(refused.code, 78);
+  EXPECT_THAT(refused.err, HasSubstr("generate.s: task jsonl has no player for random_play"));
+  EXPECT_FALSE(std::filesystem::exists(Path("runs")));
+}
+
 TEST_F(BadInput, MissingFilesAreNamed) {
   EXPECT_THAT(Retort({"run", Path("none.yaml")}).err,
               HasSubstr("none.yaml: no such experiment file"));

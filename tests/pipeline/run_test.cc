@@ -1,5 +1,7 @@
 #include <gmock/gmock.h>
 
+#include <algorithm>
+
 #include "core/base/json.h"
 #include "pipeline_testing.h"
 
@@ -36,6 +38,8 @@ TEST_F(Run, StatusWhyNamesTheFirstChangedKey) {
   ASSERT_EQ(RunTiny("run").code, 0);
   const Result why = RunTiny("status", {"--why", "train.student.optimizer.lr=0.02"});
   EXPECT_THAT(why.out, HasSubstr("config.optimizer.lr: 0.01 before, now 0.02"));
+  const Result in_list = RunTiny("status", {"--why", "filter.traces.filters.2.per_problem=3"});
+  EXPECT_THAT(in_list.out, HasSubstr("config.filters.2.per_problem: 2 before, now 3"));
 }
 
 TEST_F(Run, DamagedDataSetIsNamedAndRefused) {
@@ -76,6 +80,7 @@ TEST_F(Run, ExplainTellsEveryFateOfAProblem) {
 TEST_F(Run, DryRunPrintsThePlanAndTheFirstPromptAndWritesNothing) {
   const Result result = RunTiny("run", {"--dry-run"});
   EXPECT_EQ(result.code, 0) << result.err;
+  EXPECT_THAT(result.out, HasSubstr("task ring_sort: sort 7 tiles"));
   EXPECT_THAT(result.out, HasSubstr("train.student: waiting"));
   EXPECT_THAT(result.out, HasSubstr("first prompt"));
   EXPECT_THAT(result.out, HasSubstr("<bos>"));
@@ -84,16 +89,21 @@ TEST_F(Run, DryRunPrintsThePlanAndTheFirstPromptAndWritesNothing) {
 
 TEST_F(Run, InspectAndExportReadWhatStagesWrote) {
   ASSERT_EQ(RunTiny("run").code, 0);
-  std::string stage, shard;
+  std::string stage, shard, fates;
   for (const auto& entry : std::filesystem::recursive_directory_iterator(Path("runs"))) {
     if (entry.path().filename() == "shard-00000.h5") {
       shard = entry.path().string();
       stage = entry.path().parent_path().parent_path().string();
     }
+    if (entry.path().filename() == "fates.jsonl") fates = entry.path().string();
   }
   const Result tree = Retort({"inspect", shard, "--limit", "1"});
   EXPECT_EQ(tree.code, 0) << tree.err;
   EXPECT_THAT(tree.out, HasSubstr("trees"));
+  const Result kept = Retort({"inspect", fates, "--limit", "1"});
+  EXPECT_EQ(kept.code, 0) << kept.err;
+  EXPECT_THAT(kept.out, HasSubstr("JSON lines"));
+  EXPECT_EQ(std::count(kept.out.begin(), kept.out.end(), '\n'), Read(fates).empty() ? 1 : 2);
   const Result lines = Retort({"export", stage, "--to", "jsonl"});
   EXPECT_EQ(lines.code, 0) << lines.err;
   EXPECT_TRUE(ParseJson(lines.out.substr(0, lines.out.find('\n')), "export").is_object());

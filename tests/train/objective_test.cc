@@ -2,6 +2,9 @@
 
 #include <gmock/gmock.h>
 
+#include <cmath>
+
+#include "tests/generate/golden_file.h"
 #include "tests/train/train_fixture.h"
 
 namespace retort {
@@ -45,6 +48,36 @@ TEST(Objectives, EveryRegisteredNameMakesAnObjectiveOfThatName) {
     ASSERT_NE(objective, nullptr);
     EXPECT_EQ(objective->Name(), name);
   }
+}
+
+/// Losses of every objective on the same examples. `Loss` adds up over examples, so that neither
+/// the batch nor the accumulation changes what is learned; values are those of the golden file.
+TEST(ObjectiveGolden, EveryObjectiveHasTheLossItAlwaysHad) {
+  constexpr double kRelative = 1e-5;
+  const DecoderWeights weights =
+      InitWeights(TinyModel(), {}, Rng::DeriveKey({uint64_t{1}, "init"}));
+  const std::vector<Example> examples = RandomExamples(5, 1);
+  const auto ops = MakeCompositeOps();
+  Json losses = Json::object();
+  for (const std::string& name : ObjectiveNames()) {
+    const auto document = ConfigDocument::Parse("name: " + name, "test.yaml", {});
+    const auto objective = MakeObjective(document->Root());
+    const LossResult all = objective->Loss(weights, Pointers(examples), *ops);
+    const double loss = all.loss_sum.item<double>();
+    double apart = 0;
+    int64_t supervised = 0;
+    for (const Example* example : Pointers(examples)) {
+      const LossResult one = objective->Loss(weights, {&example, 1}, *ops);
+      apart += one.loss_sum.item<double>();
+      supervised += one.supervised_tokens;
+    }
+    EXPECT_NEAR(apart, loss, kRelative * std::abs(loss)) << name;
+    EXPECT_EQ(supervised, all.supervised_tokens) << name;
+    losses[name] = {{"loss_sum", loss},
+                    {"supervised_tokens", all.supervised_tokens},
+                    {"correct_tokens", all.correct_tokens}};
+  }
+  ExpectGoldens("train/objectives.json", losses, kRelative);
 }
 
 TEST(Objectives, AnUnknownNameIsAConfigError) {
