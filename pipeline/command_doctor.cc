@@ -126,6 +126,11 @@ int AuditCommand(const Env& env, const DoctorArguments& arguments, std::ostream&
   const std::string path = arguments.pairs.empty()
                                ? StrCat("tests/data/verifiers/", arguments.verifier, ".jsonl")
                                : arguments.pairs;
+  if (!env.Exists(path)) {
+    throw Error(ExitCode::kData, StrCat(path,
+                                        ": not found - the labelled pairs lie in the source "
+                                        "folder: run this there, or give --pairs FILE"));
+  }
   const VerifierAudit audit = AuditVerifier(*verifier, ReadAnswerPairs(env, path));
   out << verifier->Identity() << " on " << path << ": " << audit.Summary() << "\n";
   for (const AuditMistake& mistake : audit.mistakes) {

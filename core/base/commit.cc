@@ -107,7 +107,7 @@ std::string SidecarPath(const std::string& path) {
   const size_t name = path.rfind('/') + 1;  // npos + 1 is 0
   const size_t dot = path.rfind('.');
   const bool has_extension = dot != std::string::npos && dot > name;
-  const std::string sidecar = StrCat(has_extension ? path.substr(0, dot) : path, ".json");
+  std::string sidecar = StrCat(has_extension ? path.substr(0, dot) : path, ".json");
   RETORT_CHECK(sidecar != path, path, " would be its own sidecar");
   return sidecar;
 }
