@@ -8,6 +8,7 @@
 
 #include <algorithm>
 #include <cstdlib>
+#include <memory>
 #include <utility>
 
 #include "core/base/error.h"
@@ -50,11 +51,12 @@ at::Tensor LazyZeros(at::IntArrayRef sizes) {
     throw Error(ExitCode::kConfig, StrCat("kv_memory_mb: cannot allocate ", count * sizeof(float),
                                           " bytes - lower it"));
   }
-  const auto page = static_cast<uintptr_t>(sysconf(_SC_PAGESIZE));
-  const uintptr_t begin = (reinterpret_cast<uintptr_t>(memory) + page - 1) / page * page;
-  const uintptr_t end = reinterpret_cast<uintptr_t>(memory) + count * sizeof(float);
+  void* first_page = memory;
+  size_t bytes = count * sizeof(float);
   // Advice: a system without huge pages refuses it, and nothing changes.
-  if (end > begin) madvise(reinterpret_cast<void*>(begin), end - begin, MADV_HUGEPAGE);
+  if (std::align(static_cast<size_t>(sysconf(_SC_PAGESIZE)), 1, first_page, bytes) != nullptr) {
+    madvise(first_page, bytes, MADV_HUGEPAGE);
+  }
   return at::from_blob(
       memory, sizes, [](void* p) { std::free(p); }, at::kFloat);
 }

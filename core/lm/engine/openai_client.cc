@@ -119,10 +119,12 @@ std::optional<OpenAiClient::Failure> OpenAiClient::Judge(const HttpReply& reply,
 
 void OpenAiClient::Wait(double seconds, const AskOptions& options) const {
   const double end = MonotonicSeconds() + seconds;
-  for (double left = seconds; left > 0; left = end - MonotonicSeconds()) {
+  double left = seconds;
+  while (left > 0) {
     ThrowIfStopRequested();
     if (options.given_up && options.given_up()) Fail(ExitCode::kUnavailable, "given up");
     std::this_thread::sleep_for(std::chrono::duration<double>(std::min(left, 0.1)));
+    left = end - MonotonicSeconds();
   }
 }
 
