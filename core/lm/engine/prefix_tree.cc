@@ -97,7 +97,8 @@ void PrefixTree::Hold(uint32_t node) {
     Node& n = nodes_[node];
     if (++n.holds > 1) return;
     ++held_;
-    if (n.children == 0) unused_leaves_.erase({n.stamp, node});
+    // A new node was never released, so it is not among the unused ones.
+    if (n.children == 0 && n.stamp > 0) unused_leaves_.erase({n.stamp, node});
     node = n.parent;
   }
 }
