@@ -48,11 +48,16 @@ inline void ScoreHeads(const AttentionArgs& a, const float* q, const float* keys
   }
 }
 
-/// 16 kStrips values of kHeads heads' outputs from `column` (of the last strip only `n`): chains
-/// over tokens of probability times value, divided by the sums.
+/// Where a tile's columns begin and how many of its last strip's lanes are used.
+struct TileColumns {
+  int64_t first, lanes;
+};
+
+/// 16 kStrips values of kHeads heads' outputs: chains over tokens of probability times value,
+/// divided by the sums.
 template <int kHeads, int kStrips>
 inline void AverageTile(const AttentionArgs& a, const float* values, const float* sums, float* out,
-                        int64_t head, int64_t column, int64_t n) {
+                        int64_t head, TileColumns columns) {
   const int64_t stride = a.groups * a.width, pitch = ScorePitch(a);
   const float* scores = a.scores + head * pitch;
   Lanes sum[kHeads][kStrips];
@@ -60,12 +65,12 @@ inline void AverageTile(const AttentionArgs& a, const float* values, const float
     for (Lanes& s : head_sums) s = Lanes::Broadcast(0.0F);
   }
   for (int64_t t = 0; t < a.context; ++t) {
-    const float* value = values + a.slots[t] * stride + column;
+    const float* value = values + a.slots[t] * stride + columns.first;
     Lanes v[kStrips];
 #pragma GCC unroll 4
     for (int s = 0; s < kStrips; ++s) {
-      v[s] = kStrips > 1 || n == kLanes ? Lanes::Load(value + s * kLanes)
-                                        : Lanes::LoadPartial(value, n);
+      v[s] = kStrips > 1 || columns.lanes == kLanes ? Lanes::Load(value + s * kLanes)
+                                                    : Lanes::LoadPartial(value, columns.lanes);
     }
 #pragma GCC unroll 4
     for (int h = 0; h < kHeads; ++h) {
@@ -78,7 +83,8 @@ inline void AverageTile(const AttentionArgs& a, const float* values, const float
     const Lanes divisor = Lanes::Broadcast(sums[head + h]);
     for (int s = 0; s < kStrips; ++s) {
       (sum[h][s] / divisor)
-          .StorePartial(out + (head + h) * a.width + column + s * kLanes, kStrips > 1 ? kLanes : n);
+          .StorePartial(out + (head + h) * a.width + columns.first + s * kLanes,
+                        kStrips > 1 ? kLanes : columns.lanes);
     }
   }
 }
@@ -89,10 +95,10 @@ inline void AverageHeads(const AttentionArgs& a, const float* values, const floa
   constexpr int kStrips = Lanes::kValueStrips;
   int64_t column = 0;
   for (; column + kStrips * kLanes <= a.width; column += kStrips * kLanes) {
-    AverageTile<kHeads, kStrips>(a, values, sums, out, head, column, kLanes);
+    AverageTile<kHeads, kStrips>(a, values, sums, out, head, {column, kLanes});
   }
   for (; column < a.width; column += kLanes) {
-    AverageTile<kHeads, 1>(a, values, sums, out, head, column, Least(kLanes, a.width - column));
+    AverageTile<kHeads, 1>(a, values, sums, out, head, {column, Least(kLanes, a.width - column)});
   }
 }
 
