@@ -43,7 +43,7 @@ std::string PlainNumbers(std::string_view text) {
   return plain;
 }
 
-std::string WithoutLeadingZeros(std::string digits) {
+std::string WithoutLeadingZeros(const std::string& digits) {
   const size_t first = digits.find_first_not_of('0');
   return first == std::string::npos ? "0" : digits.substr(first);
 }
