@@ -62,7 +62,7 @@ struct AttentionFunction : Function<AttentionFunction> {
                             const at::Tensor& offsets, const TrainKernels* kernels) {
     const at::Tensor q = q_in.contiguous(), k = k_in.contiguous(), v = v_in.contiguous();
     const HeadLayout layout(q, k, offsets);
-    const at::Tensor out = at::empty({q.size(0), layout.query_row()}, q.options());
+    at::Tensor out = at::empty({q.size(0), layout.query_row()}, q.options());
     const at::Tensor probabilities = at::empty({layout.probability_count}, q.options());
     std::vector<float> keys(static_cast<size_t>(layout.width * layout.longest));
     for (const Head& h : layout.all) {

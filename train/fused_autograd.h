@@ -20,6 +20,7 @@ inline void SaveKernels(torch::autograd::AutogradContext* context, const TrainKe
 
 inline const TrainKernels& SavedKernels(torch::autograd::AutogradContext* context) {
   // The tables are constants of the program: their address outlives every graph.
+  // NOLINTNEXTLINE(performance-no-int-to-ptr): a context saves numbers and tensors only
   return *reinterpret_cast<const TrainKernels*>(context->saved_data["kernels"].toInt());
 }
 

@@ -20,7 +20,7 @@ struct LinearFunction : Function<LinearFunction> {
                             const at::Tensor& weight, const TrainKernels* kernels) {
     const at::Tensor x = x_ND.contiguous();
     const int64_t rows = x.size(0), in = weight.size(1), out = weight.size(0);
-    const at::Tensor y = at::empty({rows, out}, x.options());
+    at::Tensor y = at::empty({rows, out}, x.options());
     const at::Tensor transposed = at::empty({in, out}, x.options());
     Transpose(Data(weight), in, out, in, Mutable(transposed), out);
     kernels->matmul({.a = Data(x),
@@ -76,7 +76,7 @@ struct RmsNormFunction : Function<RmsNormFunction> {
                             const at::Tensor& weight, double eps, const TrainKernels* kernels) {
     const at::Tensor x = x_in.contiguous();
     const int64_t width = x.size(-1), rows = x.numel() / width;
-    const at::Tensor y = at::empty(x.sizes(), x.options());
+    at::Tensor y = at::empty(x.sizes(), x.options());
     const at::Tensor scale = at::empty({rows}, x.options());
     kernels->rms_norm(Data(x), rows, width, Data(weight), static_cast<float>(eps), Mutable(y),
                       Mutable(scale));
@@ -101,7 +101,7 @@ struct RmsNormFunction : Function<RmsNormFunction> {
 struct SiluMulFunction : Function<SiluMulFunction> {
   static at::Tensor forward(AutogradContext* context, const at::Tensor& gate, const at::Tensor& up,
                             const TrainKernels* kernels) {
-    const at::Tensor y = at::empty(gate.sizes(), gate.options());
+    at::Tensor y = at::empty(gate.sizes(), gate.options());
     kernels->silu_mul(Data(gate), Data(up), gate.numel(), Mutable(y));
     context->save_for_backward({gate, up});
     SaveKernels(context, kernels);
@@ -123,7 +123,7 @@ struct SiluMulFunction : Function<SiluMulFunction> {
 /// gradient, -1.
 at::Tensor Rotate(const at::Tensor& x_NHK, const at::Tensor& cos, const at::Tensor& sin,
                   float turn) {
-  const at::Tensor y = at::empty(x_NHK.sizes(), x_NHK.options());
+  at::Tensor y = at::empty(x_NHK.sizes(), x_NHK.options());
   const int64_t heads = x_NHK.size(1), half = x_NHK.size(2) / 2;
   const float* in = Data(x_NHK);
   float* out = Mutable(y);
