@@ -78,8 +78,8 @@ struct RmsNormFunction : Function<RmsNormFunction> {
     const int64_t width = x.size(-1), rows = x.numel() / width;
     at::Tensor y = at::empty(x.sizes(), x.options());
     const at::Tensor scale = at::empty({rows}, x.options());
-    kernels->rms_norm(Data(x), rows, width, Data(weight), static_cast<float>(eps), Mutable(y),
-                      Mutable(scale));
+    kernels->rms_norm({.x = Data(x), .weight = Data(weight), .rows = rows, .width = width},
+                      static_cast<float>(eps), Mutable(y), Mutable(scale));
     context->save_for_backward({x, weight, scale});
     SaveKernels(context, kernels);
     return y;
@@ -92,8 +92,9 @@ struct RmsNormFunction : Function<RmsNormFunction> {
     const int64_t width = x.size(-1), rows = x.numel() / width;
     const at::Tensor dx = at::empty(x.sizes(), x.options());
     const at::Tensor dweight = at::zeros({width}, x.options());
-    SavedKernels(context).rms_norm_backward(Data(x), Data(saved[2]), Data(saved[1]), Data(dy), rows,
-                                            width, Mutable(dx), Mutable(dweight));
+    SavedKernels(context).rms_norm_backward(
+        {.x = Data(x), .weight = Data(saved[1]), .rows = rows, .width = width}, Data(saved[2]),
+        Data(dy), Mutable(dx), Mutable(dweight));
     return {dx, dweight, at::Tensor(), at::Tensor()};
   }
 };

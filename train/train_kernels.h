@@ -27,15 +27,21 @@ struct MatmulArgs {
   int64_t start_row = 0;         // with start = c and start_row = c_row the product adds to c
 };
 
+/// x [rows, width] and the weight [width] of its norm.
+struct NormRows {
+  const float* x;
+  const float* weight;
+  int64_t rows;
+  int64_t width;
+};
+
 struct TrainKernels {
   const char* name;
   void (*matmul)(const MatmulArgs& args);
   /// y = x * scale * weight with scale[row] = 1 / sqrt(mean(x^2) + eps), which is kept.
-  void (*rms_norm)(const float* x, int64_t rows, int64_t width, const float* weight, float eps,
-                   float* y, float* scale);
+  void (*rms_norm)(const NormRows& args, float eps, float* y, float* scale);
   /// dx from dy, x and scale; adds to dweight [width].
-  void (*rms_norm_backward)(const float* x, const float* scale, const float* weight,
-                            const float* dy, int64_t rows, int64_t width, float* dx,
+  void (*rms_norm_backward)(const NormRows& args, const float* scale, const float* dy, float* dx,
                             float* dweight);
   /// y = silu(gate) * up, elementwise.
   void (*silu_mul)(const float* gate, const float* up, int64_t n, float* y);

@@ -87,8 +87,9 @@ void Matmul(const MatmulArgs& m) {
   if (column < m.columns) MatmulStrips<1, true>(m, column);
 }
 
-void RmsNormKeepScale(const float* x, int64_t rows, int64_t width, const float* weight, float eps,
-                      float* y, float* scale) {
+void RmsNormKeepScale(const NormRows& args, float eps, float* y, float* scale) {
+  const auto [input, weight, rows, width] = args;
+  const float* x = input;
   for (int64_t r = 0; r < rows; ++r, x += width, y += width) {
     const float mean = Dot(x, x, width) / static_cast<float>(width);
     scale[r] = 1.0F / __builtin_sqrtf(mean + eps);
@@ -101,8 +102,10 @@ void RmsNormKeepScale(const float* x, int64_t rows, int64_t width, const float* 
 }
 
 /// With g = dy * weight: dx = scale * g - x * scale^3 * mean(g * x).
-void RmsNormBackward(const float* x, const float* scale, const float* weight, const float* dy,
-                     int64_t rows, int64_t width, float* dx, float* dweight) {
+void RmsNormBackward(const NormRows& args, const float* scale, const float* dy, float* dx,
+                     float* dweight) {
+  const auto [input, weight, rows, width] = args;
+  const float* x = input;
   for (int64_t r = 0; r < rows; ++r, x += width, dy += width, dx += width) {
     Lanes products = Lanes::Broadcast(0.0F);
     for (int64_t i = 0; i < width; i += kLanes) {
