@@ -1,10 +1,11 @@
 // Throughput of a checkpoint (a Hugging Face folder or a .gguf file) through the engine, in the
 // shape of llama.cpp's llama-bench and llama-batched-bench: prefill of one prompt, then decoding of
 // a batch that shares a prompt. Prints one line a round for llama_cpp_peer.sh; asserts nothing.
+// PRECISION: float32 | bfloat16, as in engine.precision.
 //
-//   llama_bench MODEL THREADS load
-//   llama_bench MODEL THREADS prefill TOKENS ROUNDS
-//   llama_bench MODEL THREADS decode BATCH PROMPT_TOKENS NEW_TOKENS ROUNDS
+//   llama_bench MODEL THREADS PRECISION load
+//   llama_bench MODEL THREADS PRECISION prefill TOKENS ROUNDS
+//   llama_bench MODEL THREADS PRECISION decode BATCH PROMPT_TOKENS NEW_TOKENS ROUNDS
 #include <cstdio>
 #include <cstdlib>
 #include <memory>
@@ -91,10 +92,11 @@ int Run(const std::vector<std::string>& arguments) {
   const Seconds read;
   const auto tokenizer = TokenizerOf(weights.config.vocab_size);
   const Seconds made;
-  const auto engine = MakeLocalEngine({.prefix_cache = true, .device = "cpu"}, std::move(weights),
-                                      *tokenizer, number(1));
+  const auto engine =
+      MakeLocalEngine({.prefix_cache = true, .device = "cpu", .precision = arguments.at(2)},
+                      std::move(weights), *tokenizer, number(1));
   const Seconds ready;
-  const std::string& mode = arguments.at(2);
+  const std::string& mode = arguments.at(3);
   if (mode == "load") {
     std::printf(
         "%s, %s: weights read in %.2f s, engine made in %.2f s (%.2f CPU-s together), peak "
@@ -103,9 +105,9 @@ int Run(const std::vector<std::string>& arguments) {
         ready.wall - made.wall, read.cpu - start.cpu + ready.cpu - made.cpu,
         static_cast<double>(PeakResidentBytes()) / 1e6);
   } else if (mode == "prefill") {
-    Prefill(*engine, number(3), number(4));
+    Prefill(*engine, number(4), number(5));
   } else {
-    Decode(*engine, number(3), number(4), number(5), number(6));
+    Decode(*engine, number(4), number(5), number(6), number(7));
   }
   return 0;
 }
@@ -115,7 +117,7 @@ int Run(const std::vector<std::string>& arguments) {
 int main(int argc, char** argv) {
   try {
     std::setvbuf(stdout, nullptr, _IOLBF, 0);
-    if (argc < 4) {
+    if (argc < 5) {
       std::fprintf(stderr, "usage: see the head of bench/llama_bench.cc\n");
       return static_cast<int>(retort::ExitCode::kUsage);
     }

@@ -2,7 +2,8 @@
 # Retort against llama.cpp: the same bfloat16 weights from the same GGUF file, interleaved rounds of
 # one run, medians. Prefill of 512 tokens; decoding of 1, 16 and 64 rows that share a prompt of 128
 # tokens (Retort's figures hold its sampling from the whole vocabulary, llama.cpp's hold none).
-# llama.cpp is built from the sources in the PyPI package llama-cpp-python, in WORK, once.
+# Retort runs at both precisions: float32 widens the weights, bfloat16 rounds the inputs of products
+# too, as llama.cpp does. llama.cpp is built from the sources in the PyPI package llama-cpp-python, in WORK, once.
 #
 #   bench/llama_cpp_peer.sh MODEL.gguf WORK [THREADS, default 2]
 #
@@ -67,7 +68,7 @@ peer_decode() {  # BATCH NEW_TOKENS
 our_rate() {
   local field=2
   if [ "$threads" = 1 ]; then field=4; fi
-  "$ours" "$work/bf16.gguf" "$threads" "$@" 1 | awk -v f="$field" '{ print $f }'
+  "$ours" "$work/bf16.gguf" "$threads" "$precision" "$@" 1 | awk -v f="$field" '{ print $f }'
 }
 median() { sort -g | awk '{ v[NR] = $1 } END { print v[int((NR + 1) / 2)] }'; }
 compare() {  # NAME OUR_ARGUMENTS -- PEER_COMMAND
@@ -80,15 +81,17 @@ compare() {  # NAME OUR_ARGUMENTS -- PEER_COMMAND
     echo "$(our_rate "${mine[@]}") $("$@")" >> "$log"
   done
   awk '{ print $1, $2, $1 / $2 }' "$log" > "$log.ratios"
-  printf '%-12s retort %7.1f  llama.cpp %7.1f  ratio %.2f  (%s rounds)\n' "$name" \
+  printf '%-12s %-8s retort %7.1f  llama.cpp %7.1f  ratio %.2f  (%s rounds)\n' "$name" "$precision" \
     "$(cut -d' ' -f1 "$log.ratios" | median)" "$(cut -d' ' -f2 "$log.ratios" | median)" \
     "$(cut -d' ' -f3 "$log.ratios" | median)" "$rounds"
 }
 
-"$ours" "$work/bf16.gguf" "$threads" load
+"$ours" "$work/bf16.gguf" "$threads" float32 load
 echo "llama-cpp-python $version, $threads threads, tokens a second of $(
   [ "$threads" = 1 ] && echo CPU || echo wall) time, load $(cut -d' ' -f1 /proc/loadavg)"
-compare "prefill 512" prefill 512 -- peer_prefill
-compare "decode 1" decode 1 128 64 -- peer_decode 1 64
-compare "decode 16" decode 16 128 32 -- peer_decode 16 32
-compare "decode 64" decode 64 128 16 -- peer_decode 64 16
+for precision in float32 bfloat16; do
+  compare "prefill 512" prefill 512 -- peer_prefill
+  compare "decode 1" decode 1 128 64 -- peer_decode 1 64
+  compare "decode 16" decode 16 128 32 -- peer_decode 16 32
+  compare "decode 64" decode 64 128 16 -- peer_decode 64 16
+done

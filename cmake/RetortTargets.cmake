@@ -18,7 +18,11 @@ function(retort_add_library name)
   endif()
   # Instruction sets are chosen at run time; only the files named for one are compiled for it.
   foreach(_source IN LISTS _sources)
-    if(_source MATCHES "_avx512\\.cc$")
+    if(_source MATCHES "_avx512_bf16\\.cc$")
+      set_source_files_properties("${_source}" PROPERTIES SKIP_PRECOMPILE_HEADERS ON
+        COMPILE_OPTIONS
+        "-mavx512f;-mavx512bw;-mavx512vl;-mavx512dq;-mavx512bf16;-mavx2;-mfma")
+    elseif(_source MATCHES "_avx512\\.cc$")
       set_source_files_properties("${_source}" PROPERTIES SKIP_PRECOMPILE_HEADERS ON
         COMPILE_OPTIONS "-mavx512f;-mavx512bw;-mavx512vl;-mavx512dq;-mavx2;-mfma")
     elseif(_source MATCHES "_avx2\\.cc$")

@@ -146,7 +146,7 @@ int AuditCommand(const Env& env, const DoctorArguments& arguments, std::ostream&
 int DoctorCommand(Env& env, const DoctorArguments& arguments, std::ostream& out) {
   if (!arguments.verifier.empty()) return AuditCommand(env, arguments, out);
   out << "retort " << kRetortVersion << ", " << ProcessorName() << ", kernels";
-  for (const Isa isa : {Isa::kScalar, Isa::kAvx2, Isa::kAvx512}) {
+  for (const Isa isa : kIsas) {
     if (IsaSupported(isa)) out << " " << IsaName(isa);
   }
   out << ", " << DescribeDevices() << "\n";

@@ -31,12 +31,12 @@ void RemoveSpeedOnlyKeys(StageKind kind, Json& config) {
       }
     }
     if (config.contains("engine")) {
-      config["engine"].erase("max_batch");
-      config["engine"].erase("kv_memory_mb");
-      config["engine"].erase("prefix_cache");
+      Json& engine = config["engine"];
+      for (const char* key : {"max_batch", "kv_memory_mb", "prefix_cache"}) engine.erase(key);
       // Native kernels of every instruction set give the same bits; LibTorch's operators do not.
-      const std::string kernels = config["engine"].value("kernels", "auto");
-      config["engine"]["kernels"] = kernels == "composite" ? "composite" : "native";
+      engine["kernels"] = engine.value("kernels", "") == "composite" ? "composite" : "native";
+      if (engine.value("precision", "") == "float32")
+        engine.erase("precision");  // as it always was
     }
   }
   if (kind == StageKind::kTrain) {

@@ -50,11 +50,20 @@ TEST_F(Bits, TracesAreIndependentOfHowTheyWereComputed) {
   for (size_t i = 0; i < variants.size(); ++i) {
     EXPECT_EQ(Traces("variant" + std::to_string(i), variants[i]), reference) << variants[i].front();
   }
-  if (IsaSupported(Isa::kAvx2)) {
-    EXPECT_EQ(Traces("avx2", {engine + "kernels=avx2"}), reference);
+  for (const Isa isa : kIsas) {
+    if (!IsaSupported(isa)) continue;
+    EXPECT_EQ(Traces(IsaName(isa), {engine + "kernels=" + IsaName(isa)}), reference);
   }
-  if (IsaSupported(Isa::kAvx512)) {
-    EXPECT_EQ(Traces("avx512", {engine + "kernels=avx512"}), reference);
+}
+
+TEST_F(Bits, Bfloat16TracesAreTheSameOnEveryInstructionSet) {
+  const std::string engine = "generate.search.engine.", precision = engine + "precision=bfloat16";
+  const auto reference = Traces("reference", {precision});
+  EXPECT_NE(reference, Traces("float32", {}));
+  EXPECT_EQ(Traces("threads", {precision, "threads=1", engine + "max_batch=3"}), reference);
+  for (const Isa isa : kIsas) {
+    if (!IsaSupported(isa)) continue;
+    EXPECT_EQ(Traces(IsaName(isa), {precision, engine + "kernels=" + IsaName(isa)}), reference);
   }
 }
 

@@ -20,8 +20,10 @@ EngineConfig EngineConfig::FromConfig(ConfigSection& section) {
   section.Int("max_batch", &config.max_batch, {.min = 1, .max = 65536});
   section.Int("kv_memory_mb", &config.kv_memory_mb, {.min = 1, .max = 1 << 24});
   section.Bool("prefix_cache", &config.prefix_cache);
-  section.Choice("kernels", &config.kernels, {"auto", "scalar", "avx2", "avx512", "composite"});
+  section.Choice("kernels", &config.kernels,
+                 {"auto", "scalar", "avx2", "avx512", "avx512_bf16", "composite"});
   section.Choice("device", &config.device, {"auto", "cpu", "cuda"});
+  section.Choice("precision", &config.precision, {"float32", "bfloat16"});
   return config;
 }
 

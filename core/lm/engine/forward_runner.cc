@@ -21,19 +21,14 @@ namespace {
 constexpr double kFlopsPerPart = 4e6;
 
 Isa IsaFromName(const std::string& kernels) {
-  for (const Isa isa : {Isa::kScalar, Isa::kAvx2, Isa::kAvx512}) {
-    if (kernels == IsaName(isa)) {
-      if (IsaSupported(isa)) return isa;
-      throw Error(ExitCode::kConfig,
-                  StrCat("kernels: ", kernels, " - this processor does not have ", kernels,
-                         " - set kernels: auto"));
-    }
-  }
-  RETORT_CHECK(kernels == "auto", "kernels ", kernels);
-  for (const Isa isa : {Isa::kAvx512, Isa::kAvx2}) {
+  for (const Isa isa : kIsas) {
+    if (kernels != "auto" && kernels != IsaName(isa)) continue;
     if (IsaSupported(isa)) return isa;
+    if (kernels == "auto") continue;
+    throw Error(ExitCode::kConfig, StrCat("kernels: ", kernels, " - this processor does not have ",
+                                          kernels, " - set kernels: auto"));
   }
-  return Isa::kScalar;
+  RETORT_CHECK(false, "kernels ", kernels);
 }
 
 void MoveWeights(DecoderWeights& weights, at::Device device) {
@@ -118,21 +113,31 @@ ForwardRunner::ForwardRunner(const EngineConfig& config, DecoderWeights weights,
                                           "the CPU, but device is ", device,
                                           " - set kernels: composite or device: cpu"));
   }
+  const Precision precision =
+      config.precision == "bfloat16" ? Precision::kBfloat16 : Precision::kFloat32;
+  if (!native && precision != Precision::kFloat32) {
+    throw Error(
+        ExitCode::kConfig,
+        StrCat("precision: bfloat16 - only the native kernels on the CPU have it, and this is ",
+               "composite on ", device, " - set precision: float32 or device: cpu"));
+  }
   if (native) {
-    UseNativeOps(config.kernels, threads);
+    UseNativeOps(config.kernels, precision, threads);
   } else {
     UseCompositeOps(device, threads);
   }
   cache_ = MakeCache(weights_.config, slots, at::Device(device));
 }
 
-void ForwardRunner::UseNativeOps(const std::string& kernels, int threads) {
+void ForwardRunner::UseNativeOps(const std::string& kernels, Precision precision, int threads) {
   const Isa isa = IsaFromName(kernels);
-  PackWeights(weights_, Unpacked::kDrop);
+  PackWeights(weights_, Unpacked::kDrop, precision);
   ops_ = MakeNativeOps(pool_, isa);
   for (int t = 0; t < threads; ++t) part_ops_.push_back(MakeNativeOps(no_threads_, isa));
   parts_.resize(part_ops_.size());
-  description_ = StrCat("native ", IsaName(isa), ", ", threads, " threads");
+  description_ =
+      StrCat("native ", IsaName(isa), precision == Precision::kBfloat16 ? " in bfloat16" : "", ", ",
+             threads, " threads");
 }
 
 void ForwardRunner::UseCompositeOps(const std::string& device, int threads) {

@@ -31,7 +31,7 @@ class ForwardRunner {
   const std::string& description() const { return description_; }
 
  private:
-  void UseNativeOps(const std::string& kernels, int threads);
+  void UseNativeOps(const std::string& kernels, Precision precision, int threads);
   void UseCompositeOps(const std::string& device, int threads);
   int PartsFor(const TokenBatch& batch) const;
   void RunParts(const TokenBatch& batch, int parts);

@@ -124,8 +124,11 @@ class NativeOps final : public DecoderOps {
     RETORT_CHECK(weight.packed != nullptr, "native ops take packed weights (PackWeights)");
     at::Tensor y = arena_.Empty({x_ND.size(0), weight.packed->out()});
     const PackedMatrix& packed = *weight.packed;
+    const bool rounds = packed.precision() == Precision::kBfloat16;
     const GemmArgs args{
         .x = x_ND.const_data_ptr<float>(),
+        .bfloat16_x =
+            rounds ? Rounded(x_ND.const_data_ptr<float>(), x_ND.size(0), packed.in()) : nullptr,
         .rows = x_ND.size(0),
         .panels = packed.float32_panels(),
         .bfloat16_panels = packed.bfloat16_panels(),
@@ -257,6 +260,19 @@ class NativeOps final : public DecoderOps {
     return found != rotary_.end() ? *found : rotary_.emplace_back(rope, width);
   }
 
+  static int64_t RoundedWidth(int64_t width) { return width + width % 2; }
+
+  /// [rows, width] in bfloat16, until the next call.
+  const uint16_t* Rounded(const float* x, int64_t rows, int64_t width) {
+    const int64_t rounded_width = RoundedWidth(width);
+    rounded_.resize(std::max(rounded_.size(), static_cast<size_t>(rows * rounded_width)));
+    Split(rows, AsDouble(rows * width), [&](int64_t begin, int64_t end) {
+      kernels_.round_to_bfloat16(x + begin * width, end - begin, width,
+                                 rounded_.data() + begin * rounded_width);
+    });
+    return rounded_.data();
+  }
+
   /// Many rows are split by rows, few by outputs; neither changes a sum.
   void Gemm(const GemmArgs& args) {
     const double flops = 2 * AsDouble(args.rows * args.in * args.out);
@@ -264,6 +280,7 @@ class NativeOps final : public DecoderOps {
       Split(args.rows, flops, [&](int64_t begin, int64_t end) {
         GemmArgs part = args;
         part.x += begin * args.in;
+        if (args.bfloat16_x != nullptr) part.bfloat16_x += begin * RoundedWidth(args.in);
         part.y += begin * args.out;
         part.rows = end - begin;
         kernels_.gemm(part);
@@ -345,6 +362,7 @@ class NativeOps final : public DecoderOps {
   std::vector<RotaryTable> rotary_;  // a model turns its layers by one or two
   ContextView view_;
   std::vector<int32_t> own_rows_;
+  std::vector<uint16_t> rounded_;
 };
 
 }  // namespace

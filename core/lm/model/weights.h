@@ -11,6 +11,7 @@
 
 #include "core/base/rng.h"
 #include "core/lm/model/model_config.h"
+#include "core/lm/model/precision.h"
 
 namespace retort {
 
@@ -58,7 +59,8 @@ DecoderWeights CloneWeights(const DecoderWeights& weights);
 /// Packs every matrix for the native kernels (float32, contiguous, CPU), an untied embedding aside.
 /// With kDrop each row-major matrix is let go of once it is packed: other ops cannot run it then.
 enum class Unpacked { kKeep, kDrop };
-void PackWeights(DecoderWeights& weights, Unpacked unpacked = Unpacked::kKeep);
+void PackWeights(DecoderWeights& weights, Unpacked unpacked = Unpacked::kKeep,
+                 Precision precision = Precision::kFloat32);
 
 /// SHA-256 over names, shapes, dtypes and bytes.
 std::string WeightsSha256(const DecoderWeights& weights);

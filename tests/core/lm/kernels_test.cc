@@ -4,6 +4,7 @@
 
 #include <algorithm>
 #include <bit>
+#include <cfloat>
 #include <cmath>
 #include <numbers>
 #include <numeric>
@@ -39,15 +40,21 @@ class KernelsTest : public testing::TestWithParam<Isa> {
   }
   const Kernels& kernels() const { return KernelsFor(GetParam()); }
 };
-INSTANTIATE_TEST_SUITE_P(EveryIsa, KernelsTest,
-                         testing::Values(Isa::kScalar, Isa::kAvx2, Isa::kAvx512),
+INSTANTIATE_TEST_SUITE_P(EveryIsa, KernelsTest, testing::ValuesIn(kIsas),
                          [](const auto& test) { return std::string(IsaName(test.param)); });
 
 struct GemmCase {
   int64_t rows, in, out;
   bool bias;
   bool bfloat16 = false;  // weights that are exact in it
+  Precision precision = Precision::kFloat32;
+  float scale = 1;  // of the inputs
 
+  std::vector<float> Inputs() const {
+    std::vector<float> x = RandomFloats(rows * in, "x");
+    for (float& v : x) v *= scale;
+    return x;
+  }
   std::vector<float> Weights() const {
     std::vector<float> w = RandomFloats(out * in, "w");
     if (bfloat16) {
@@ -58,12 +65,16 @@ struct GemmCase {
 };
 
 std::vector<float> RunGemm(const Kernels& kernels, const GemmCase& c) {
-  const auto x = RandomFloats(c.rows * c.in, "x"), w = c.Weights();
+  const auto x = c.Inputs(), w = c.Weights();
   const auto bias = RandomFloats(c.out, "bias");
-  const PackedMatrix packed(w.data(), c.out, c.in);
-  EXPECT_EQ(packed.bfloat16_panels() != nullptr, c.bfloat16);
+  const PackedMatrix packed(w.data(), c.out, c.in, c.precision);
+  const bool rounds = c.precision == Precision::kBfloat16;
+  EXPECT_EQ(packed.bfloat16_panels() != nullptr, c.bfloat16 || rounds);
+  std::vector<uint16_t> rounded(static_cast<size_t>(c.rows * (c.in + c.in % 2)));
+  if (rounds) kernels.round_to_bfloat16(x.data(), c.rows, c.in, rounded.data());
   std::vector<float> y(static_cast<size_t>(c.rows * c.out), NAN);
   kernels.gemm({.x = x.data(),
+                .bfloat16_x = rounds ? rounded.data() : nullptr,
                 .rows = c.rows,
                 .panels = packed.float32_panels(),
                 .bfloat16_panels = packed.bfloat16_panels(),
@@ -115,11 +126,94 @@ TEST_P(KernelsTest, GemmIsOneAscendingChainAnOutputAtEveryWidth) {
   }
 }
 
+float Bfloat16(float value) {
+  const auto bits = std::bit_cast<uint32_t>(value);
+  return std::bit_cast<float>((bits + 0x7FFFU + (bits >> 16U & 1U)) & 0xFFFF0000U);
+}
+float Flushed(float value) {
+  return std::abs(value) < FLT_MIN ? std::copysign(0.0F, value) : value;
+}
+
+/// The rule for bfloat16: of each pair of inputs the second first, denormals count as zero.
+std::vector<float> Bfloat16GemmByTheRule(const GemmCase& c) {
+  std::vector<float> x = c.Inputs(), w = c.Weights(), y;
+  for (std::vector<float>* values : {&x, &w}) {
+    for (float& v : *values) v = Flushed(Bfloat16(v));
+  }
+  const auto bias = RandomFloats(c.out, "bias");
+  for (int64_t r = 0; r < c.rows; ++r) {
+    for (int64_t o = 0; o < c.out; ++o) {
+      float sum = c.bias ? bias[static_cast<size_t>(o)] : 0.0F;
+      for (int64_t k = 0; k < c.in; ++k) {
+        const int64_t i = k % 2 == 1 ? k - 1 : std::min(k + 1, c.in - 1);
+        sum = Flushed(std::fma(x[static_cast<size_t>(r * c.in + i)],
+                               w[static_cast<size_t>(o * c.in + i)], sum));
+      }
+      y.push_back(sum);
+    }
+  }
+  return y;
+}
+
+TEST_P(KernelsTest, GemmOfBfloat16TakesPairsSecondFirstAtEveryShape) {
+  for (int64_t rows = 1; rows <= 27; ++rows) {
+    for (const int64_t out : {1, 22, 32, 150}) {
+      const GemmCase c{.rows = rows,
+                       .in = 18 + rows % 2,
+                       .out = out,
+                       .bias = rows % 2 == 0,
+                       .precision = Precision::kBfloat16};
+      ASSERT_EQ(Bits(RunGemm(kernels(), c)), Bits(Bfloat16GemmByTheRule(c)))
+          << rows << " x " << out;
+    }
+  }
+}
+
+TEST_P(KernelsTest, GemmOfBfloat16CountsDenormalsAsZero) {
+  for (const float scale : {1e-37F, 1e-38F, 3e-39F}) {
+    const GemmCase c{.rows = 13,
+                     .in = 20,
+                     .out = 40,
+                     .bias = false,
+                     .precision = Precision::kBfloat16,
+                     .scale = scale};
+    ASSERT_EQ(Bits(RunGemm(kernels(), c)), Bits(Bfloat16GemmByTheRule(c))) << scale;
+  }
+  // The mode ends with the product.
+  const volatile float tiny = FLT_MIN;
+  EXPECT_GT(tiny / 2, 0.0F);
+}
+
+TEST_P(KernelsTest, RoundsToTheNearestBfloat16) {
+  std::vector<float> x = RandomFloats(3 * 77, "x");
+  x[0] = INFINITY;
+  x[1] = 3.4e38F;                            // rounds to infinity
+  x[2] = std::bit_cast<float>(0x3F808000U);  // ties go to even
+  x[3] = std::bit_cast<float>(0x3F818000U);
+  x[4] = std::bit_cast<float>(0x7F800001U);  // NaNs stay NaNs
+  x[5] = std::bit_cast<float>(0xFFFFFFFFU);
+  x[6] = -0.0F;
+  std::vector<uint16_t> y(3 * 78, 1);
+  kernels().round_to_bfloat16(x.data(), 3, 77, y.data());
+  EXPECT_EQ(y[0], 0x7F80);
+  EXPECT_EQ(y[1], 0x7F80);
+  EXPECT_EQ(y[2], 0x3F80);
+  EXPECT_EQ(y[3], 0x3F82);
+  EXPECT_EQ(y[4], 0x7FC0);
+  EXPECT_EQ(y[5], 0xFFFF);
+  EXPECT_EQ(y[6], 0x8000);
+  for (size_t i = 7; i < x.size(); ++i) {
+    EXPECT_EQ(y[i + i / 77], std::bit_cast<uint32_t>(Bfloat16(x[i])) >> 16U) << i;
+  }
+  for (const size_t pad : {77, 155, 233}) EXPECT_EQ(y[pad], 0);
+}
+
 TEST_P(KernelsTest, GemmWritesOnlyTheOutputsAskedFor) {
   const auto x = RandomFloats(3 * 8, "x"), w = RandomFloats(100 * 8, "w");
   const PackedMatrix packed(w.data(), 100, 8);
   std::vector<float> y(300, -7.0F);
   kernels().gemm({.x = x.data(),
+                  .bfloat16_x = nullptr,
                   .rows = 3,
                   .panels = packed.float32_panels(),
                   .bfloat16_panels = packed.bfloat16_panels(),
@@ -155,10 +249,11 @@ TEST(PackedMatrix, HoldsBfloat16PairsWhereEveryValueIsExactInIt) {
   ASSERT_NE(packed.bfloat16_panels(), nullptr);
   EXPECT_EQ(packed.float32_panels(), nullptr);
   for (int64_t o = 0; o < 64; ++o) {
-    const int64_t at = o / 32 * 3 * 32 + o % 16 * 2 + o % 32 / 16;
-    for (int64_t k = 0; k < 3; ++k) {
-      const float expected = o < 40 ? w[static_cast<size_t>(o * 3 + k)] : 0.0F;
-      EXPECT_EQ(packed.bfloat16_panels()[at + k * 32], std::bit_cast<uint32_t>(expected) >> 16);
+    const int64_t at = o / 32 * 4 * 32 + o % 32 * 2;
+    for (int64_t k = 0; k < 4; ++k) {
+      const float expected = o < 40 && k < 3 ? w[static_cast<size_t>(o * 3 + k)] : 0.0F;
+      EXPECT_EQ(packed.bfloat16_panels()[at + k / 2 * 64 + k % 2],
+                std::bit_cast<uint32_t>(expected) >> 16);
     }
   }
   w[100] = std::nextafter(w[100], 10.0F);

@@ -158,21 +158,38 @@ std::vector<Variant> Variants() {
       {"no prefix cache", {.prefix_cache = false}},
       {"starved", {.kv_memory_mb = 1}},
       {"starved, batch of seven", {.max_batch = 7, .kv_memory_mb = 1}},
-      {"starved, no prefix cache", {.kv_memory_mb = 1, .prefix_cache = false}},
-      {"scalar", {.kernels = "scalar"}}};
-  if (IsaSupported(Isa::kAvx2)) variants.push_back({"avx2", {.kernels = "avx2"}});
+      {"starved, no prefix cache", {.kv_memory_mb = 1, .prefix_cache = false}}};
+  for (const Isa isa : kIsas) {
+    if (IsaSupported(isa)) variants.push_back({IsaName(isa), {.kernels = IsaName(isa)}});
+  }
   return variants;
 }
 
 TEST(LocalEngine, AnswersHaveTheSameBitsHoweverTheyAreComputed) {
   const auto requests = Requests(10, 8);
-  for (const ModelConfig& model : {HungryConfig(), NarrowConfig()}) {
-    const auto expected = Answers(MakeEngine({}, model)->Generate(requests));
-    for (const Variant& variant : Variants()) {
-      const auto engine = MakeEngine(variant.config, model, variant.threads);
-      EXPECT_EQ(Answers(engine->Generate(requests)), expected) << variant.name;
-      EXPECT_EQ(Answers(engine->Generate(requests)), expected) << variant.name << ", again";
+  for (const std::string precision : {"float32", "bfloat16"}) {
+    for (const ModelConfig& model : {HungryConfig(), NarrowConfig()}) {
+      const auto expected =
+          Answers(MakeEngine({.precision = precision}, model)->Generate(requests));
+      for (Variant& variant : Variants()) {
+        variant.config.precision = precision;
+        const auto engine = MakeEngine(variant.config, model, variant.threads);
+        EXPECT_EQ(Answers(engine->Generate(requests)), expected) << variant.name;
+        EXPECT_EQ(Answers(engine->Generate(requests)), expected) << variant.name << ", again";
+      }
     }
+  }
+}
+
+TEST(LocalEngine, Bfloat16OnOtherKernelsIsRefused) {
+  try {
+    MakeEngine({.kernels = "composite", .precision = "bfloat16"}, NarrowConfig());
+    FAIL() << "accepted";
+  } catch (const Error& error) {
+    EXPECT_EQ(error.code(), ExitCode::kConfig);
+    EXPECT_EQ(std::string(error.what()),
+              "precision: bfloat16 - only the native kernels on the CPU have it, and this is "
+              "composite on cpu - set precision: float32 or device: cpu");
   }
 }
 

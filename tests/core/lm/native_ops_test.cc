@@ -110,9 +110,29 @@ TEST(NativeOps, EveryInstructionSetGivesTheSameBits) {
     const DecoderWeights weights = Packed(config);
     const TokenBatch batch = PlainBatch({1, 7, 22});
     const at::Tensor expected = Native(weights, batch, Isa::kScalar);
-    for (const Isa isa : {Isa::kAvx2, Isa::kAvx512}) {
+    for (const Isa isa : kIsas) {
       if (!IsaSupported(isa)) continue;
       EXPECT_TRUE(SameBits(Native(weights, batch, isa), expected)) << IsaName(isa);
+    }
+  }
+}
+
+TEST(NativeOps, Bfloat16ProductsAreNearTheFloat32OnesAndHaveTheSameBitsEverywhere) {
+  for (const ModelConfig& config : Variants()) {
+    DecoderWeights weights = RandomWeights(config);
+    const TokenBatch batch = PlainBatch({1, 7, 22});
+    const c10::InferenceMode guard;
+    const at::Tensor expected = DecoderForward(weights, batch, *MakeCompositeOps());
+    PackWeights(weights, Unpacked::kKeep, Precision::kBfloat16);
+    const at::Tensor scalar = Native(weights, batch, Isa::kScalar);
+    const float error = (scalar - expected).abs().max().item<float>();
+    const float size = expected.abs().max().item<float>();
+    EXPECT_LT(error, 0.03F * size);
+    EXPECT_GT(error, 1e-5F * size) << "nothing was rounded";
+    for (const Isa isa : kIsas) {
+      if (!IsaSupported(isa)) continue;
+      EXPECT_TRUE(SameBits(Native(weights, batch, isa), scalar)) << IsaName(isa);
+      EXPECT_TRUE(SameBits(Native(weights, batch, isa, 2), scalar)) << IsaName(isa);
     }
   }
 }

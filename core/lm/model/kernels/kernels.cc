@@ -1,6 +1,7 @@
 #include "core/lm/model/kernels/kernels.h"
 
-#include <initializer_list>
+#include <algorithm>
+#include <iterator>
 
 #include "core/lm/model/isa.h"
 #include "core/lm/model/kernels/select.h"
@@ -15,6 +16,8 @@ bool IsaSupported(Isa isa) {
       return __builtin_cpu_supports("avx512f") && __builtin_cpu_supports("avx512bw") &&
              __builtin_cpu_supports("avx512vl") && __builtin_cpu_supports("avx512dq") &&
              IsaSupported(Isa::kAvx2);
+    case Isa::kAvx512Bf16:
+      return __builtin_cpu_supports("avx512bf16") && IsaSupported(Isa::kAvx512);
     case Isa::kAuto:
     case Isa::kScalar:
       break;
@@ -32,6 +35,8 @@ const Kernels& KernelsFor(Isa isa) {
       return Avx2Kernels();
     case Isa::kAvx512:
       return Avx512Kernels();
+    case Isa::kAvx512Bf16:
+      return Avx512Bf16Kernels();
     case Isa::kAuto:
       break;
   }
@@ -39,10 +44,8 @@ const Kernels& KernelsFor(Isa isa) {
 }
 
 const Kernels& BestKernels() {
-  for (const Isa isa : {Isa::kAvx512, Isa::kAvx2}) {
-    if (IsaSupported(isa)) return KernelsFor(isa);
-  }
-  return ScalarKernels();
+  const auto* best = std::find_if(std::begin(kIsas), std::end(kIsas), IsaSupported);
+  return KernelsFor(*best);
 }
 
 }  // namespace retort

@@ -2,9 +2,11 @@
 //
 // Numerics rule (DESIGN "One forward, two sets of ops"): equal arguments give equal bits in every
 // table. A matrix product's output is one ascending chain of fused multiply-adds over the input
-// index that starts at the bias (or 0); other sums run over 16 lanes (lane = index mod 16), each an
-// ascending chain, added by one fixed tree. A row's result depends on that row alone.
-// Pure functions over raw float32 memory; no allocation, no threads: callers split rows or outputs.
+// index that starts at the bias (or 0); with bfloat16 inputs the second of each pair of inputs
+// comes before the first, and denormals count as zero, as AVX512-BF16 does it. Other sums run over
+// 16 lanes (lane = index mod 16), each an ascending chain, added by one fixed tree. A row's result
+// depends on that row alone. Pure functions over raw float32 memory; no allocation, no threads:
+// callers split rows or outputs.
 #pragma once
 
 #include <cstdint>
@@ -14,6 +16,9 @@ namespace retort {
 /// y = x W^T + b over rows [0, rows) and outputs [first_output, last_output).
 struct GemmArgs {
   const float* x;  // [rows, in]
+  // Null, or x as RoundToBfloat16 left it, with bfloat16 panels: the product is then one of
+  // bfloat16 values. x is not read.
+  const uint16_t* bfloat16_x;
   int64_t rows;
   // PackedMatrix's panels, one of these; the other is null.
   const float* panels;
@@ -56,6 +61,8 @@ struct RmsNormArgs {
 struct Kernels {
   const char* name;
   void (*gemm)(const GemmArgs& args);
+  /// y = x in bfloat16, to nearest even: [rows, width + width % 2], a row of odd width ends in 0.
+  void (*round_to_bfloat16)(const float* x, int64_t rows, int64_t width, uint16_t* y);
   void (*rms_norm)(const RmsNormArgs& args);
   /// Rotate-half of `heads` heads of one row: cos and sin hold width / 2 values.
   void (*rotary)(const float* x, int64_t heads, int64_t width, const float* cos, const float* sin,
@@ -80,6 +87,8 @@ const Kernels& ScalarKernels();
 const Kernels& Avx2Kernels();
 /// The processor must have AVX-512 F, BW, VL and DQ.
 const Kernels& Avx512Kernels();
+/// As Avx512Kernels, and AVX512-BF16.
+const Kernels& Avx512Bf16Kernels();
 /// The best table this processor runs.
 const Kernels& BestKernels();
 

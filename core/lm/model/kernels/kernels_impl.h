@@ -159,7 +159,8 @@ namespace retort {
 namespace {
 
 constexpr Kernels MakeKernels(const char* name) {
-  return {name, Gemm, RmsNorm, Rotary, Attention, SiluMul, GeluTanhMul, Add, MaxOf, ExpSum};
+  return {name,        Gemm, RoundToBfloat16, RmsNorm, Rotary, Attention, SiluMul,
+          GeluTanhMul, Add,  MaxOf,           ExpSum};
 }
 
 }  // namespace

@@ -31,19 +31,6 @@ struct Lanes {
   static Lanes LoadPartial(const float* p, int64_t n) {
     return {_mm256_maskload_ps(p, First(n)), _mm256_maskload_ps(p + 8, First(n - 8))};
   }
-  /// The even, or odd, of 32 bfloat16 values.
-  static Lanes LowerBfloat16(const uint16_t* p) { return {LowerHalf(p), LowerHalf(p + 16)}; }
-  static Lanes UpperBfloat16(const uint16_t* p) { return {UpperHalf(p), UpperHalf(p + 16)}; }
-  static __m256 LowerHalf(const uint16_t* p) {
-    return _mm256_castsi256_ps(_mm256_slli_epi32(LoadPairs(p), 16));
-  }
-  static __m256 UpperHalf(const uint16_t* p) {
-    const __m256i upper = _mm256_set1_epi32(static_cast<int>(0xFFFF0000U));
-    return _mm256_castsi256_ps(_mm256_and_si256(LoadPairs(p), upper));
-  }
-  static __m256i LoadPairs(const uint16_t* p) {
-    return _mm256_loadu_si256(reinterpret_cast<const __m256i*>(p));
-  }
   void Store(float* p) const {
     _mm256_storeu_ps(p, lo);
     _mm256_storeu_ps(p + 8, hi);
@@ -94,6 +81,38 @@ inline Lanes Min(Lanes a, Lanes b) {
 inline Lanes Fma(Lanes a, Lanes b, Lanes c) {
   return {_mm256_fmadd_ps(a.lo, b.lo, c.lo), _mm256_fmadd_ps(a.hi, b.hi, c.hi)};
 }
+
+/// Sixteen pairs of bfloat16 values.
+struct Pairs {
+  __m256i lo;
+  __m256i hi;
+
+  static Pairs Load(const uint16_t* p) {
+    const auto* from = reinterpret_cast<const __m256i*>(p);
+    return {_mm256_loadu_si256(from), _mm256_loadu_si256(from + 1)};
+  }
+  /// One pair in all lanes.
+  static Pairs Broadcast(const uint16_t* p) {
+    int pair;
+    __builtin_memcpy(&pair, p, sizeof(pair));
+    return {_mm256_set1_epi32(pair), _mm256_set1_epi32(pair)};
+  }
+  Lanes First() const {
+    return {_mm256_castsi256_ps(_mm256_slli_epi32(lo, 16)),
+            _mm256_castsi256_ps(_mm256_slli_epi32(hi, 16))};
+  }
+  Lanes Second() const {
+    const __m256i upper = _mm256_set1_epi32(static_cast<int>(0xFFFF0000U));
+    return {_mm256_castsi256_ps(_mm256_and_si256(lo, upper)),
+            _mm256_castsi256_ps(_mm256_and_si256(hi, upper))};
+  }
+};
+
+/// a.first b.first + (a.second b.second + c), each rounded once.
+inline Lanes MultiplyPairs(Pairs a, Pairs b, Lanes c) {
+  return Fma(a.First(), b.First(), Fma(a.Second(), b.Second(), c));
+}
+
 inline __m256 ScaleHalf(__m256 y, __m256 shifted) {
   const __m256i n = _mm256_slli_epi32(_mm256_castps_si256(shifted), 23);
   return _mm256_castsi256_ps(_mm256_add_epi32(_mm256_castps_si256(y), n));

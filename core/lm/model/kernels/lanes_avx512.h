@@ -1,4 +1,5 @@
-// Sixteen float32 lanes in one AVX-512 register. Included by kernels_avx512.cc alone.
+// Sixteen float32 lanes in one AVX-512 register. Included by kernels_avx512.cc and
+// kernels_avx512_bf16.cc alone.
 #pragma once
 
 // GCC 12 takes the deliberately undefined operands inside its own intrinsics for a mistake of ours.
@@ -33,14 +34,6 @@ struct Lanes {
   static Lanes LoadPartial(const float* p, int64_t n) {
     return {_mm512_maskz_loadu_ps(First(n), p)};
   }
-  /// The even, or odd, of 32 bfloat16 values.
-  static Lanes LowerBfloat16(const uint16_t* p) {
-    return {_mm512_castsi512_ps(_mm512_slli_epi32(_mm512_loadu_si512(p), 16))};
-  }
-  static Lanes UpperBfloat16(const uint16_t* p) {
-    const __m512i upper = _mm512_set1_epi32(static_cast<int>(0xFFFF0000U));
-    return {_mm512_castsi512_ps(_mm512_and_si512(_mm512_loadu_si512(p), upper))};
-  }
   void Store(float* p) const { _mm512_storeu_ps(p, v); }
   void StorePartial(float* p, int64_t n) const { _mm512_mask_storeu_ps(p, First(n), v); }
   /// The first level of the fixed tree of sums.
@@ -68,6 +61,33 @@ inline Lanes operator/(Lanes a, Lanes b) { return {_mm512_div_ps(a.v, b.v)}; }
 inline Lanes Max(Lanes a, Lanes b) { return {_mm512_max_ps(a.v, b.v)}; }
 inline Lanes Min(Lanes a, Lanes b) { return {_mm512_min_ps(a.v, b.v)}; }
 inline Lanes Fma(Lanes a, Lanes b, Lanes c) { return {_mm512_fmadd_ps(a.v, b.v, c.v)}; }
+
+/// Sixteen pairs of bfloat16 values.
+struct Pairs {
+  __m512i v;
+
+  static Pairs Load(const uint16_t* p) { return {_mm512_loadu_si512(p)}; }
+  /// One pair in all lanes.
+  static Pairs Broadcast(const uint16_t* p) {
+    int pair;
+    __builtin_memcpy(&pair, p, sizeof(pair));
+    return {_mm512_set1_epi32(pair)};
+  }
+  Lanes First() const { return {_mm512_castsi512_ps(_mm512_slli_epi32(v, 16))}; }
+  Lanes Second() const {
+    const __m512i upper = _mm512_set1_epi32(static_cast<int>(0xFFFF0000U));
+    return {_mm512_castsi512_ps(_mm512_and_si512(v, upper))};
+  }
+};
+/// a.first b.first + (a.second b.second + c), each rounded once.
+inline Lanes MultiplyPairs(Pairs a, Pairs b, Lanes c) {
+#ifdef __AVX512BF16__
+  return {_mm512_dpbf16_ps(c.v, reinterpret_cast<__m512bh>(a.v), reinterpret_cast<__m512bh>(b.v))};
+#else
+  return Fma(a.First(), b.First(), Fma(a.Second(), b.Second(), c));
+#endif
+}
+
 inline Lanes ScaleByPowerOfTwo(Lanes y, Lanes shifted) {
   const __m512i n = _mm512_slli_epi32(_mm512_castps_si512(shifted.v), 23);
   return {_mm512_castsi512_ps(_mm512_add_epi32(_mm512_castps_si512(y.v), n))};

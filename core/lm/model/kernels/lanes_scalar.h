@@ -5,6 +5,7 @@
 #include <bit>
 #include <cmath>
 #include <cstdint>
+#include <cstring>
 
 namespace retort {
 namespace {  // one translation unit an instruction set: nothing here may be shared by the linker
@@ -31,17 +32,6 @@ struct Lanes {
   static Lanes LoadPartial(const float* p, int64_t n) {
     Lanes r;
     for (int i = 0; i < 16; ++i) r.lane[i] = i < n ? p[i] : 0.0F;
-    return r;
-  }
-  /// The even, or odd, of 32 bfloat16 values.
-  static Lanes LowerBfloat16(const uint16_t* p) {
-    Lanes r;
-    for (int i = 0; i < 16; ++i) r.lane[i] = std::bit_cast<float>(uint32_t{p[2 * i]} << 16U);
-    return r;
-  }
-  static Lanes UpperBfloat16(const uint16_t* p) {
-    Lanes r;
-    for (int i = 0; i < 16; ++i) r.lane[i] = std::bit_cast<float>(uint32_t{p[2 * i + 1]} << 16U);
     return r;
   }
   void Store(float* p) const {
@@ -101,6 +91,39 @@ inline Lanes Fma(const Lanes& a, const Lanes& b, const Lanes& c) {
   for (int i = 0; i < 16; ++i) r.lane[i] = std::fma(a.lane[i], b.lane[i], c.lane[i]);
   return r;
 }
+
+/// Sixteen pairs of bfloat16 values.
+struct Pairs {
+  uint32_t pair[16];
+
+  static Pairs Load(const uint16_t* p) {
+    Pairs r;
+    std::memcpy(r.pair, p, sizeof(r.pair));
+    return r;
+  }
+  /// One pair in all lanes.
+  static Pairs Broadcast(const uint16_t* p) {
+    Pairs r;
+    for (uint32_t& pair : r.pair) std::memcpy(&pair, p, sizeof(pair));
+    return r;
+  }
+  Lanes First() const {
+    Lanes r;
+    for (int i = 0; i < 16; ++i) r.lane[i] = std::bit_cast<float>(pair[i] << 16U);
+    return r;
+  }
+  Lanes Second() const {
+    Lanes r;
+    for (int i = 0; i < 16; ++i) r.lane[i] = std::bit_cast<float>(pair[i] & 0xFFFF0000U);
+    return r;
+  }
+};
+
+/// a.first b.first + (a.second b.second + c), each rounded once.
+inline Lanes MultiplyPairs(const Pairs& a, const Pairs& b, const Lanes& c) {
+  return Fma(a.First(), b.First(), Fma(a.Second(), b.Second(), c));
+}
+
 /// y * 2^n, where the low bits of `shifted` (1.5 * 2^23 + n) hold n.
 inline Lanes ScaleByPowerOfTwo(const Lanes& y, const Lanes& shifted) {
   return Map(y, shifted, [](float value, float n) {

@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <bit>
+#include <cmath>
 #include <new>
 
 #include "core/base/error.h"
@@ -10,7 +11,6 @@ namespace retort {
 namespace {
 
 constexpr std::align_val_t kAlignment{64};
-constexpr int64_t kHalf = PackedMatrix::kPanelWidth / 2;
 
 /// bfloat16 is the upper half of a float32.
 bool ExactInBfloat16(const float* values, int64_t n) {
@@ -18,15 +18,13 @@ bool ExactInBfloat16(const float* values, int64_t n) {
   for (int64_t i = 0; i < n; ++i) lost |= std::bit_cast<uint32_t>(values[i]) & 0xFFFFU;
   return lost == 0;
 }
+/// The nearest, ties to even; a NaN stays one.
 uint16_t ToBfloat16(float value) {
-  return static_cast<uint16_t>(std::bit_cast<uint32_t>(value) >> 16U);
+  const auto bits = std::bit_cast<uint32_t>(value);
+  if (std::isnan(value)) return static_cast<uint16_t>(bits >> 16U | 0x40U);
+  return static_cast<uint16_t>((bits + 0x7FFFU + (bits >> 16U & 1U)) >> 16U);
 }
 float FromBfloat16(uint16_t bits) { return std::bit_cast<float>(uint32_t{bits} << 16U); }
-
-/// Where a panel holds the output `lane` of its 32, in elements from the start of a row.
-int64_t Place(int64_t lane, bool bfloat16) {
-  return bfloat16 ? lane % kHalf * 2 + lane / kHalf : lane;
-}
 
 }  // namespace
 
@@ -35,30 +33,33 @@ void PackedMatrix::AlignedDelete::operator()(std::byte* memory) const {
 }
 
 template <typename Element, typename Convert>
-void PackedMatrix::Fill(const float* weight, const Convert& convert) {
+void PackedMatrix::Fill(const float* weight, int64_t group, const Convert& convert) {
   const int64_t panels = (out_ + kPanelWidth - 1) / kPanelWidth;
-  const auto size = static_cast<size_t>(panels * in_ * kPanelWidth);
+  const int64_t groups = (in_ + group - 1) / group;
+  const auto size = static_cast<size_t>(panels * groups * group * kPanelWidth);
   auto* element = static_cast<Element*>(::operator new[](size * sizeof(Element), kAlignment));
   memory_.reset(reinterpret_cast<std::byte*>(element));
-  const float* rows[kPanelWidth];
   for (int64_t first = 0; first < out_; first += kPanelWidth) {
     const int64_t width = std::min(kPanelWidth, out_ - first);
-    for (int64_t lane = 0; lane < kPanelWidth; ++lane) {
-      rows[Place(lane, bfloat16_)] = lane < width ? weight + (first + lane) * in_ : nullptr;
-    }
-    for (int64_t i = 0; i < in_; ++i) {
-      for (const float* row : rows) *element++ = row == nullptr ? Element{} : convert(row[i]);
+    for (int64_t i = 0; i < in_; i += group) {
+      for (int64_t lane = 0; lane < kPanelWidth; ++lane) {
+        const float* row = weight + (first + lane) * in_;
+        for (int64_t j = i; j < i + group; ++j) {
+          *element++ = lane < width && j < in_ ? convert(row[j]) : Element{};
+        }
+      }
     }
   }
 }
 
-PackedMatrix::PackedMatrix(const float* weight, int64_t out, int64_t in) : out_(out), in_(in) {
+PackedMatrix::PackedMatrix(const float* weight, int64_t out, int64_t in, Precision precision)
+    : out_(out), in_(in), precision_(precision) {
   RETORT_CHECK(out >= 1 && in >= 1, "matrix of ", out, " x ", in);
-  bfloat16_ = ExactInBfloat16(weight, out * in);
+  bfloat16_ = precision == Precision::kBfloat16 || ExactInBfloat16(weight, out * in);
   if (bfloat16_) {
-    Fill<uint16_t>(weight, ToBfloat16);
+    Fill<uint16_t>(weight, 2, ToBfloat16);
   } else {
-    Fill<float>(weight, [](float value) { return value; });
+    Fill<float>(weight, 1, [](float value) { return value; });
   }
 }
 
@@ -71,10 +72,12 @@ const uint16_t* PackedMatrix::bfloat16_panels() const {
 }
 
 void PackedMatrix::CopyRow(int64_t row, float* to) const {
-  const int64_t at = row / kPanelWidth * in_ * kPanelWidth + Place(row % kPanelWidth, bfloat16_);
+  const int64_t group = bfloat16_ ? 2 : 1;
+  const int64_t panel = (in_ + group - 1) / group * group * kPanelWidth;
+  const int64_t at = row / kPanelWidth * panel + row % kPanelWidth * group;
   for (int64_t i = 0; i < in_; ++i) {
-    to[i] = bfloat16_ ? FromBfloat16(bfloat16_panels()[at + i * kPanelWidth])
-                      : float32_panels()[at + i * kPanelWidth];
+    const int64_t from = at + i / group * group * kPanelWidth + i % group;
+    to[i] = bfloat16_ ? FromBfloat16(bfloat16_panels()[from]) : float32_panels()[from];
   }
 }
 
