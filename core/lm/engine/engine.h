@@ -15,6 +15,7 @@
 #include "core/base/config.h"
 #include "core/base/rng.h"
 #include "core/lm/model/model_config.h"
+#include "core/lm/model/precision.h"
 #include "core/lm/tokenizer/tokenizer.h"
 
 namespace retort {
@@ -115,11 +116,14 @@ struct EngineConfig {
   bool prefix_cache = true;      // keep finished prefixes for later requests
   std::string kernels = "auto";  // auto | scalar | avx2 | avx512 | avx512_bf16 | composite
   std::string device = "auto";   // auto | cpu | cuda
-  // float32 | bfloat16: of the weights and the inputs of matrix products. The native kernels alone
-  // have bfloat16; it is about twice as fast where the processor has such products.
+  // float32 | bfloat16: of weights, inputs of matrix products, keys and values. The native kernels
+  // alone have bfloat16; it is faster where the processor has such products (AVX512-BF16).
   std::string precision = "float32";
 
   static EngineConfig FromConfig(ConfigSection& section);
+  Precision NativePrecision() const {
+    return precision == "bfloat16" ? Precision::kBfloat16 : Precision::kFloat32;
+  }
 };
 
 /// The LibTorch engine. `weights` are packed or moved as the config asks; `tokenizer`, which must

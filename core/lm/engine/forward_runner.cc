@@ -39,30 +39,30 @@ void MoveWeights(DecoderWeights& weights, at::Device device) {
 /// Zeros that take no memory until they are written: a pool as large as the limit allows, of which
 /// a small run uses little. Huge pages where the system gives them: rows of many sequences are read
 /// at once, from all over the pool.
-at::Tensor LazyZeros(at::IntArrayRef sizes) {
-  const auto count = static_cast<size_t>(c10::multiply_integers(sizes));
-  void* memory = std::calloc(count, sizeof(float));
+at::Tensor LazyZeros(at::IntArrayRef sizes, at::ScalarType type) {
+  size_t bytes = static_cast<size_t>(c10::multiply_integers(sizes)) * c10::elementSize(type);
+  void* memory = std::calloc(bytes, 1);
   if (memory == nullptr) {
-    throw Error(ExitCode::kConfig, StrCat("kv_memory_mb: cannot allocate ", count * sizeof(float),
-                                          " bytes - lower it"));
+    throw Error(ExitCode::kConfig,
+                StrCat("kv_memory_mb: cannot allocate ", bytes, " bytes - lower it"));
   }
   void* first_page = memory;
-  size_t bytes = count * sizeof(float);
   // Advice: a system without huge pages refuses it, and nothing changes.
   if (std::align(static_cast<size_t>(sysconf(_SC_PAGESIZE)), 1, first_page, bytes) != nullptr) {
     madvise(first_page, bytes, MADV_HUGEPAGE);
   }
   return at::from_blob(
-      memory, sizes, [](void* p) { std::free(p); }, at::kFloat);
+      memory, sizes, [](void* p) { std::free(p); }, type);
 }
 
-std::unique_ptr<KvCache> MakeCache(const ModelConfig& config, int64_t slots, at::Device device) {
+std::unique_ptr<KvCache> MakeCache(const ModelConfig& config, int64_t slots, at::Device device,
+                                   Precision precision) {
   if (!device.is_cpu()) return std::make_unique<KvCache>(config, slots, device);
-  auto cache = std::make_unique<KvCache>(config, 1, device);
+  auto cache = std::make_unique<KvCache>(config, 1, device, precision);
   auto sizes = cache->keys.sizes().vec();
   sizes[1] = cache->slots = slots;
-  cache->keys = LazyZeros(sizes);
-  cache->values = LazyZeros(sizes);
+  cache->keys = LazyZeros(sizes, cache->keys.scalar_type());
+  cache->values = LazyZeros(sizes, cache->keys.scalar_type());
   return cache;
 }
 
@@ -113,8 +113,7 @@ ForwardRunner::ForwardRunner(const EngineConfig& config, DecoderWeights weights,
                                           "the CPU, but device is ", device,
                                           " - set kernels: composite or device: cpu"));
   }
-  const Precision precision =
-      config.precision == "bfloat16" ? Precision::kBfloat16 : Precision::kFloat32;
+  const Precision precision = config.NativePrecision();
   if (!native && precision != Precision::kFloat32) {
     throw Error(
         ExitCode::kConfig,
@@ -126,7 +125,7 @@ ForwardRunner::ForwardRunner(const EngineConfig& config, DecoderWeights weights,
   } else {
     UseCompositeOps(device, threads);
   }
-  cache_ = MakeCache(weights_.config, slots, at::Device(device));
+  cache_ = MakeCache(weights_.config, slots, at::Device(device), precision);
 }
 
 void ForwardRunner::UseNativeOps(const std::string& kernels, Precision precision, int threads) {

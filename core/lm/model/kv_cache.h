@@ -8,16 +8,18 @@
 #include <cstdint>
 
 #include "core/lm/model/model_config.h"
+#include "core/lm/model/precision.h"
 
 namespace retort {
 
 struct KvCache {
-  /// float32 zeros for `slots` tokens on `device`.
-  KvCache(const ModelConfig& config, int64_t slots, at::Device device);
+  /// Zeros for `slots` tokens on `device`, float32 or bfloat16.
+  KvCache(const ModelConfig& config, int64_t slots, at::Device device,
+          Precision precision = Precision::kFloat32);
   int64_t slots;
   at::Tensor keys;    // [L, slots, G, K]
   at::Tensor values;  // [L, slots, G, K]
-  static int64_t BytesPerSlot(const ModelConfig& config);
+  static int64_t BytesPerSlot(const ModelConfig& config, Precision precision = Precision::kFloat32);
 };
 
 }  // namespace retort

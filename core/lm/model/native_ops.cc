@@ -89,8 +89,10 @@ class RotaryTable {
 /// Keys, values and slots of a batch's contexts, whether they lie in a cache or in the batch
 /// itself.
 struct ContextView {
-  const float* keys;
-  const float* values;
+  const float* keys = nullptr;
+  const float* values = nullptr;
+  const uint16_t* bfloat16_keys = nullptr;  // of a bfloat16 cache, and the others are null
+  const uint16_t* bfloat16_values = nullptr;
   std::vector<const int32_t*> row_slots;  // [N] slots of the row's context
   std::vector<int64_t> row_context;       // [N] tokens the row attends to
 };
@@ -193,6 +195,8 @@ class NativeOps final : public DecoderOps {
     const AttentionArgs common{.q = q_NHK.const_data_ptr<float>(),
                                .keys = view_.keys,
                                .values = view_.values,
+                               .bfloat16_keys = view_.bfloat16_keys,
+                               .bfloat16_values = view_.bfloat16_values,
                                .slots = nullptr,
                                .context = 0,
                                .heads = heads,
@@ -301,24 +305,34 @@ class NativeOps final : public DecoderOps {
                 const TokenBatch& batch) {
     const int64_t width = k_NGK.size(1) * k_NGK.size(2);
     const int64_t offset = layer * batch.cache->slots * width;
-    float* keys = batch.cache->keys.mutable_data_ptr<float>() + offset;
-    float* values = batch.cache->values.mutable_data_ptr<float>() + offset;
-    const float* k = k_NGK.const_data_ptr<float>();
-    const float* v = v_NGK.const_data_ptr<float>();
-    const size_t bytes = static_cast<size_t>(width) * sizeof(float);
-    for (size_t row = 0; row < batch.row_slots.size(); ++row) {
-      const int64_t from = static_cast<int64_t>(row) * width;
-      const int64_t to = batch.row_slots[row] * width;
-      std::memcpy(keys + to, k + from, bytes);
-      std::memcpy(values + to, v + from, bytes);
+    const bool rounds = batch.cache->keys.scalar_type() == at::kBFloat16;
+    view_.keys = view_.values = nullptr;
+    view_.bfloat16_keys = view_.bfloat16_values = nullptr;
+    for (const bool is_key : {true, false}) {
+      const float* from = (is_key ? k_NGK : v_NGK).const_data_ptr<float>();
+      void* pool = (is_key ? batch.cache->keys : batch.cache->values).mutable_data_ptr();
+      if (rounds) {
+        auto* to = static_cast<uint16_t*>(pool) + offset;
+        for (const int32_t slot : batch.row_slots) {
+          kernels_.round_to_bfloat16(std::exchange(from, from + width), 1, width,
+                                     to + slot * width);
+        }
+        (is_key ? view_.bfloat16_keys : view_.bfloat16_values) = to;
+      } else {
+        float* to = static_cast<float*>(pool) + offset;
+        for (const int32_t slot : batch.row_slots) {
+          std::memcpy(to + slot * width, std::exchange(from, from + width),
+                      static_cast<size_t>(width) * sizeof(float));
+        }
+        (is_key ? view_.keys : view_.values) = to;
+      }
     }
-    view_.keys = keys;
-    view_.values = values;
     if (layer == 0) ViewContexts(batch, batch.context_slots.data(), batch.context_offsets);
   }
 
   /// Without a cache the batch's own rows are the slots.
   void UseOwnRows(const at::Tensor& k_NGK, const at::Tensor& v_NGK, const TokenBatch& batch) {
+    view_.bfloat16_keys = view_.bfloat16_values = nullptr;
     view_.keys = k_NGK.const_data_ptr<float>();
     view_.values = v_NGK.const_data_ptr<float>();
     own_rows_.resize(static_cast<size_t>(batch.rows()));

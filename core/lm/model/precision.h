@@ -1,12 +1,12 @@
-// What matrix products of inference are made of.
+// The numbers that inference computes with.
 #pragma once
 
 #include <cstdint>
 
 namespace retort {
 
-/// kFloat32: weights as they are stored, inputs and sums in float32. kBfloat16: weights and inputs
-/// rounded to bfloat16, sums in float32, as processors with such products make them.
+/// kFloat32: weights as they are stored, all else in float32. kBfloat16: weights, inputs of matrix
+/// products, keys and values rounded to bfloat16; sums, norms and the residual stream in float32.
 enum class Precision : uint8_t { kFloat32, kBfloat16 };
 
 }  // namespace retort

@@ -352,17 +352,32 @@ struct AttentionCase {
   int64_t context, heads, groups, width;
 };
 
-std::vector<float> RunAttention(const Kernels& kernels, const AttentionCase& c) {
+std::vector<uint16_t> UpperHalves(const std::vector<float>& values) {
+  std::vector<uint16_t> upper;
+  for (const float v : values)
+    upper.push_back(static_cast<uint16_t>(std::bit_cast<uint32_t>(v) >> 16U));
+  return upper;
+}
+
+/// Keys and values are exact in bfloat16; handed over as such, or as float32.
+std::vector<float> RunAttention(const Kernels& kernels, const AttentionCase& c,
+                                bool bfloat16 = false) {
   const int64_t pool = c.context + 5, stride = c.groups * c.width;
   const auto q = RandomFloats(c.heads * c.width, "q");
-  const auto keys = RandomFloats(pool * stride, "keys"), values = RandomFloats(pool * stride, "v");
+  auto keys = RandomFloats(pool * stride, "keys"), values = RandomFloats(pool * stride, "v");
+  for (std::vector<float>* all : {&keys, &values}) {
+    for (float& v : *all) v = Bfloat16(v);
+  }
+  const std::vector<uint16_t> half_keys = UpperHalves(keys), half_values = UpperHalves(values);
   std::vector<int32_t> slots;
   for (int64_t t = 0; t < c.context; ++t) slots.push_back(static_cast<int32_t>((t * 3 + 2) % pool));
   std::vector<float> scores(static_cast<size_t>(c.heads / c.groups * (c.context + 15)));
   std::vector<float> out(q.size());
   kernels.attention({.q = q.data(),
-                     .keys = keys.data(),
-                     .values = values.data(),
+                     .keys = bfloat16 ? nullptr : keys.data(),
+                     .values = bfloat16 ? nullptr : values.data(),
+                     .bfloat16_keys = bfloat16 ? half_keys.data() : nullptr,
+                     .bfloat16_values = bfloat16 ? half_values.data() : nullptr,
                      .slots = slots.data(),
                      .context = c.context,
                      .heads = c.heads,
@@ -379,7 +394,9 @@ TEST_P(KernelsTest, AttentionHasTheScalarBits) {
     for (const int64_t width : {12, 16, 32, 40, 64, 80}) {
       for (const int64_t heads : {4, 6, 40}) {
         const AttentionCase c{.context = context, .heads = heads, .groups = 2, .width = width};
-        EXPECT_EQ(Bits(RunAttention(kernels(), c)), Bits(RunAttention(ScalarKernels(), c)));
+        const auto expected = Bits(RunAttention(ScalarKernels(), c));
+        EXPECT_EQ(Bits(RunAttention(kernels(), c)), expected);
+        EXPECT_EQ(Bits(RunAttention(kernels(), c, /*bfloat16=*/true)), expected);
       }
     }
   }
@@ -389,7 +406,10 @@ TEST_P(KernelsTest, AttentionIsTheSoftmaxAverageOfTheValues) {
   const AttentionCase c{.context = 21, .heads = 2, .groups = 1, .width = 20};
   const int64_t pool = c.context + 5, width = c.width;
   const auto q = RandomFloats(c.heads * width, "q");
-  const auto keys = RandomFloats(pool * width, "keys"), values = RandomFloats(pool * width, "v");
+  auto keys = RandomFloats(pool * width, "keys"), values = RandomFloats(pool * width, "v");
+  for (std::vector<float>* all : {&keys, &values}) {
+    for (float& v : *all) v = Bfloat16(v);
+  }
   const std::vector<float> out = RunAttention(kernels(), c);
   for (int64_t h = 0; h < c.heads; ++h) {
     std::vector<double> average(static_cast<size_t>(width));

@@ -13,6 +13,9 @@ TEST(KvCache, BytesPerSlotAreThoseItTakes) {
   const KvCache cache(config, 10, at::kCPU);
   const auto bytes = static_cast<int64_t>(cache.keys.nbytes() + cache.values.nbytes());
   EXPECT_EQ(bytes, 10 * KvCache::BytesPerSlot(config));
+  const KvCache half(config, 10, at::kCPU, Precision::kBfloat16);
+  EXPECT_EQ(static_cast<int64_t>(half.keys.nbytes()) * 4, bytes);
+  EXPECT_EQ(KvCache::BytesPerSlot(config, Precision::kBfloat16) * 20, bytes);
   EXPECT_EQ(cache.keys.sizes(), at::IntArrayRef({2, 10, 2, 8}));
 }
 

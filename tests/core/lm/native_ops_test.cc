@@ -232,6 +232,31 @@ TEST_P(WideOps, PrefillInChunksAndDecodeGiveTheBitsOfOneForward) {
   }
 }
 
+/// A bfloat16 cache: the reference is one forward through it, near one without.
+TEST_P(WideOps, Bfloat16PrefillInChunksAndDecodeGiveTheBitsOfOneForward) {
+  DecoderWeights weights = RandomWeights(GetParam());
+  const at::Tensor exact = Native(Packed(GetParam()), PlainBatch({20}), Isa::kAuto);
+  PackWeights(weights, Unpacked::kKeep, Precision::kBfloat16);
+  const std::vector<int64_t> ids = RandomIds(20, 0);
+  std::vector<int32_t> slots;
+  for (int32_t p = 0; p < 20; ++p) slots.push_back((p * 7 + 3) % 31);
+  at::Tensor expected;
+  for (const std::vector<int64_t>& cuts :
+       {std::vector<int64_t>{0, 20}, {0, 11, 12, 13, 20}, Range(0, 21)}) {
+    for (const Isa isa : kIsas) {
+      if (!IsaSupported(isa)) continue;
+      KvCache cache(weights.config, 31, at::kCPU, Precision::kBfloat16);
+      for (size_t c = 0; c + 1 < cuts.size(); ++c) {
+        const TokenBatch batch = CachedBatch(ids, cuts[c], cuts[c + 1], slots, &cache);
+        const at::Tensor logits = Native(weights, batch, isa);
+        if (!expected.defined()) expected = logits;
+        EXPECT_TRUE(SameBits(logits, expected.slice(0, cuts[c], cuts[c + 1]))) << IsaName(isa);
+      }
+    }
+  }
+  EXPECT_LT((expected - exact).abs().max().item<float>(), 0.03F * exact.abs().max().item<float>());
+}
+
 TEST(NativeOps, OutputsStayValidWhileHeld) {
   const DecoderWeights weights = Packed(TinyConfig());
   const c10::InferenceMode guard;

@@ -13,16 +13,21 @@ inline int64_t ScorePitch(const AttentionArgs& a) {
   return (a.context + kLanes - 1) / kLanes * kLanes;
 }
 
+inline Lanes LoadWide(const float* p) { return Lanes::Load(p); }
+inline Lanes LoadWide(const uint16_t* p) { return Lanes::Widen(p); }
+inline Lanes LoadWide(const float* p, int64_t n) { return Lanes::LoadPartial(p, n); }
+inline Lanes LoadWide(const uint16_t* p, int64_t n) { return Lanes::WidenPartial(p, n); }
+
 /// Scores of kHeads neighbouring heads, `head` the first within its group; four tokens at a time,
 /// so that their sums go down the fixed tree together.
-template <int kHeads>
-inline void ScoreHeads(const AttentionArgs& a, const float* q, const float* keys, int64_t head) {
+template <int kHeads, typename Element>
+inline void ScoreHeads(const AttentionArgs& a, const float* q, const Element* keys, int64_t head) {
   constexpr int kTokens = 4;
   const int64_t stride = a.groups * a.width;
   float* scores = a.scores + head * ScorePitch(a);
   q += head * a.width;
   for (int64_t t = 0; t < a.context; t += kTokens) {
-    const float* k[kTokens];
+    const Element* k[kTokens];
     for (int i = 0; i < kTokens; ++i) k[i] = keys + a.slots[Least(t + i, a.context - 1)] * stride;
     Lanes sum[kHeads][kTokens];
     for (auto& head_sums : sum) {
@@ -40,10 +45,8 @@ inline void ScoreHeads(const AttentionArgs& a, const float* q, const float* keys
       }
     };
     ForLanes(
-        a.width, [&](int64_t i) { add([i](const float* p) { return Lanes::Load(p + i); }); },
-        [&](int64_t i, int64_t n) {
-          add([i, n](const float* p) { return Lanes::LoadPartial(p + i, n); });
-        });
+        a.width, [&](int64_t i) { add([i](const auto* p) { return LoadWide(p + i); }); },
+        [&](int64_t i, int64_t n) { add([i, n](const auto* p) { return LoadWide(p + i, n); }); });
     for (int h = 0; h < kHeads; ++h) SumFour(sum[h], scores + h * ScorePitch(a) + t);
   }
 }
@@ -55,9 +58,9 @@ struct TileColumns {
 
 /// 16 kStrips values of kHeads heads' outputs: chains over tokens of probability times value,
 /// divided by the sums.
-template <int kHeads, int kStrips>
-inline void AverageTile(const AttentionArgs& a, const float* values, const float* sums, float* out,
-                        int64_t head, TileColumns columns) {
+template <int kHeads, int kStrips, typename Element>
+inline void AverageTile(const AttentionArgs& a, const Element* values, const float* sums,
+                        float* out, int64_t head, TileColumns columns) {
   const int64_t stride = a.groups * a.width, pitch = ScorePitch(a);
   const float* scores = a.scores + head * pitch;
   Lanes sum[kHeads][kStrips];
@@ -65,12 +68,12 @@ inline void AverageTile(const AttentionArgs& a, const float* values, const float
     for (Lanes& s : head_sums) s = Lanes::Broadcast(0.0F);
   }
   for (int64_t t = 0; t < a.context; ++t) {
-    const float* value = values + a.slots[t] * stride + columns.first;
+    const Element* value = values + a.slots[t] * stride + columns.first;
     Lanes v[kStrips];
 #pragma GCC unroll 4
     for (int s = 0; s < kStrips; ++s) {
-      v[s] = kStrips > 1 || columns.lanes == kLanes ? Lanes::Load(value + s * kLanes)
-                                                    : Lanes::LoadPartial(value, columns.lanes);
+      v[s] = kStrips > 1 || columns.lanes == kLanes ? LoadWide(value + s * kLanes)
+                                                    : LoadWide(value, columns.lanes);
     }
 #pragma GCC unroll 4
     for (int h = 0; h < kHeads; ++h) {
@@ -89,9 +92,9 @@ inline void AverageTile(const AttentionArgs& a, const float* values, const float
   }
 }
 
-template <int kHeads>
-inline void AverageHeads(const AttentionArgs& a, const float* values, const float* sums, float* out,
-                         int64_t head) {
+template <int kHeads, typename Element>
+inline void AverageHeads(const AttentionArgs& a, const Element* values, const float* sums,
+                         float* out, int64_t head) {
   constexpr int kStrips = Lanes::kValueStrips;
   int64_t column = 0;
   for (; column + kStrips * kLanes <= a.width; column += kStrips * kLanes) {
@@ -110,13 +113,14 @@ inline float Softmax(const AttentionArgs& a, float* scores) {
   return ExpSum(scores, a.context, MaxOf(scores, a.context), 1.0F, scores);
 }
 
-void Attention(const AttentionArgs& a) {
+template <typename Element>
+inline void Attend(const AttentionArgs& a, const Element* all_keys, const Element* all_values) {
   constexpr int kHeads = Lanes::kAttentionHeads;
   constexpr int64_t kMostHeads = 16;  // of a group at a time
   const int64_t heads = a.heads / a.groups;
   for (int64_t group = 0; group < a.groups; ++group) {
-    const float* keys = a.keys + group * a.width;
-    const float* values = a.values + group * a.width;
+    const Element* keys = all_keys + group * a.width;
+    const Element* values = all_values + group * a.width;
     for (int64_t first = 0; first < heads; first += kMostHeads) {
       const int64_t count = Least(kMostHeads, heads - first);
       const float* q = a.q + (group * heads + first) * a.width;
@@ -130,6 +134,11 @@ void Attention(const AttentionArgs& a) {
       for (; h < count; ++h) AverageHeads<1>(a, values, sums, out, h);
     }
   }
+}
+
+void Attention(const AttentionArgs& a) {
+  if (a.keys != nullptr) return Attend(a, a.keys, a.values);
+  Attend(a, a.bfloat16_keys, a.bfloat16_values);
 }
 
 }  // namespace

@@ -37,6 +37,9 @@ struct AttentionArgs {
   const float* q;  // [heads, width]
   const float* keys;
   const float* values;
+  // Instead, where `keys` and `values` are null; widened, which is exact.
+  const uint16_t* bfloat16_keys;
+  const uint16_t* bfloat16_values;
   const int32_t* slots;  // [context]
   int64_t context;
   int64_t heads;

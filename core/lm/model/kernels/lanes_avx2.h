@@ -4,6 +4,7 @@
 
 #include <immintrin.h>
 
+#include <cstddef>
 #include <cstdint>
 
 #include "core/lm/model/kernels/lanes_tree.h"
@@ -30,6 +31,17 @@ struct Lanes {
   static Lanes Load(const float* p) { return {_mm256_loadu_ps(p), _mm256_loadu_ps(p + 8)}; }
   static Lanes LoadPartial(const float* p, int64_t n) {
     return {_mm256_maskload_ps(p, First(n)), _mm256_maskload_ps(p + 8, First(n - 8))};
+  }
+  /// Bfloat16 values.
+  static Lanes Widen(const uint16_t* p) { return {WidenEight(p), WidenEight(p + 8)}; }
+  static Lanes WidenPartial(const uint16_t* p, int64_t n) {
+    uint16_t sixteen[16] = {};
+    __builtin_memcpy(sixteen, p, static_cast<size_t>(n < 16 ? n : 16) * sizeof(uint16_t));
+    return Widen(sixteen);
+  }
+  static __m256 WidenEight(const uint16_t* p) {
+    const __m128i eight = _mm_loadu_si128(reinterpret_cast<const __m128i*>(p));
+    return _mm256_castsi256_ps(_mm256_slli_epi32(_mm256_cvtepu16_epi32(eight), 16));
   }
   void Store(float* p) const {
     _mm256_storeu_ps(p, lo);

@@ -34,6 +34,16 @@ struct Lanes {
   static Lanes LoadPartial(const float* p, int64_t n) {
     return {_mm512_maskz_loadu_ps(First(n), p)};
   }
+  /// Bfloat16 values.
+  static Lanes Widen(const uint16_t* p) {
+    return Widen(_mm256_loadu_si256(reinterpret_cast<const __m256i*>(p)));
+  }
+  static Lanes WidenPartial(const uint16_t* p, int64_t n) {
+    return Widen(_mm256_maskz_loadu_epi16(First(n), p));
+  }
+  static Lanes Widen(__m256i bfloat16) {
+    return {_mm512_castsi512_ps(_mm512_slli_epi32(_mm512_cvtepu16_epi32(bfloat16), 16))};
+  }
   void Store(float* p) const { _mm512_storeu_ps(p, v); }
   void StorePartial(float* p, int64_t n) const { _mm512_mask_storeu_ps(p, First(n), v); }
   /// The first level of the fixed tree of sums.

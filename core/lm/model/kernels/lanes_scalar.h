@@ -34,6 +34,15 @@ struct Lanes {
     for (int i = 0; i < 16; ++i) r.lane[i] = i < n ? p[i] : 0.0F;
     return r;
   }
+  /// Bfloat16 values.
+  static Lanes Widen(const uint16_t* p) { return WidenPartial(p, 16); }
+  static Lanes WidenPartial(const uint16_t* p, int64_t n) {
+    Lanes r;
+    for (int i = 0; i < 16; ++i) {
+      r.lane[i] = i < n ? std::bit_cast<float>(uint32_t{p[i]} << 16U) : 0.0F;
+    }
+    return r;
+  }
   void Store(float* p) const {
     for (int i = 0; i < 16; ++i) p[i] = lane[i];
   }
