@@ -21,6 +21,8 @@ namespace {
 // Work below this many floating-point operations (about 20 microseconds of one core) is done by the
 // calling thread: waking another costs more than it saves.
 constexpr double kParallelFlops = 2e6;
+// Few rows wait for their weights: the work one core does while a byte comes from memory.
+constexpr double kFlopsPerByte = 5;
 // The window of attention without one.
 constexpr int64_t kEverything = std::numeric_limits<int64_t>::max();
 
@@ -279,7 +281,9 @@ class NativeOps final : public DecoderOps {
 
   /// Many rows are split by rows, few by outputs; neither changes a sum.
   void Gemm(const GemmArgs& args) {
-    const double flops = 2 * AsDouble(args.rows * args.in * args.out);
+    const double bytes = AsDouble(args.in * args.out) * (args.panels != nullptr ? 4 : 2);
+    const double flops =
+        std::max(2 * AsDouble(args.rows * args.in * args.out), kFlopsPerByte * bytes);
     if (args.rows >= int64_t{16} * pool_.threads()) {
       Split(args.rows, flops, [&](int64_t begin, int64_t end) {
         GemmArgs part = args;
