@@ -1,5 +1,5 @@
-// Finished arms of an eval that is not finished itself: a killed one repeats at most the arm it was
-// in. Records of another stage key are ignored. Single-threaded.
+// What the arms of an unfinished eval have done: a killed one repeats at most the last ten minutes.
+// Records of another stage key are ignored. Single-threaded.
 #pragma once
 
 #include <map>
@@ -19,7 +19,7 @@ class ArmJournal {
   /// `dir`/journal/arms.jrn of the stage folder.
   explicit ArmJournal(const StageContext& context);
 
-  /// What an earlier process finished; nullopt if it did not get so far.
+  /// What an earlier process last kept; nullopt if it did not get so far.
   std::optional<SeedRun> Find(const std::string& arm, int seed_index) const;
   /// Synced before it returns.
   void Append(const std::string& arm, int seed_index, const SeedRun& run);

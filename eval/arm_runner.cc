@@ -1,9 +1,10 @@
 #include "eval/arm_runner.h"
 
 #include <algorithm>
-#include <atomic>
 #include <exception>
+#include <limits>
 #include <mutex>
+#include <optional>
 #include <thread>
 #include <utility>
 
@@ -23,7 +24,7 @@ constexpr size_t kCpuBlocks = 5;
 constexpr double kMinThroughputSeconds = 1.0;
 
 struct TimedSearches {
-  std::vector<TraceTree> trees;  // by problem
+  std::vector<TraceTree> trees;  // of the problems asked for, or of the first of them
   double wall_seconds = 0;
   double cpu_seconds = 0;
   std::vector<double> cpu_blocks;
@@ -47,7 +48,13 @@ class CpuBlocks {
     last_s_ = now_s;
     begin_ = done_;
   }
-  std::vector<double> Take() { return std::move(values_); }
+  /// At least one, if a problem is finished.
+  std::vector<double> Take() {
+    if (values_.empty() && done_ > 0) {
+      values_.push_back((ProcessCpuSeconds() - last_s_) / static_cast<double>(done_));
+    }
+    return std::move(values_);
+  }
 
  private:
   std::mutex mutex_;
@@ -59,19 +66,28 @@ class CpuBlocks {
   std::vector<double> values_;
 };
 
-/// Calls search(i) for all i < n on `concurrency` threads; rethrows the first exception.
-void SearchAll(size_t n, int concurrency, const std::function<void(size_t)>& search) {
-  std::atomic<size_t> next{0};
-  std::mutex mutex;
+/// Calls search(i) for i = 0, 1, ... below n on `concurrency` threads, none anew after `seconds`
+/// (but the first) or when asked to stop; rethrows the first exception. Returns how many were
+/// searched.
+size_t SearchFor(double seconds, size_t n, int concurrency,
+                 const std::function<void(size_t)>& search) {
+  const double end_s = MonotonicSeconds() + seconds;
+  size_t next = 0;
+  std::mutex mutex;  // guards next and failure
   std::exception_ptr failure;
+  const auto take = [&]() -> std::optional<size_t> {
+    const std::lock_guard lock(mutex);
+    if (next == n || failure || StopRequested() != 0) return std::nullopt;
+    if (next > 0 && MonotonicSeconds() >= end_s) return std::nullopt;
+    return next++;
+  };
   const auto work = [&] {
-    for (size_t i = next++; i < n && StopRequested() == 0; i = next++) {
+    while (const std::optional<size_t> i = take()) {
       try {
-        search(i);
+        search(*i);
       } catch (...) {  // the edge of a worker thread: kept and rethrown below
         const std::lock_guard lock(mutex);
         if (!failure) failure = std::current_exception();
-        next = n;
       }
     }
   };
@@ -81,33 +97,40 @@ void SearchAll(size_t n, int concurrency, const std::function<void(size_t)>& sea
     for (size_t i = 0; i < count; ++i) workers.emplace_back(work);
   }
   if (failure) std::rethrow_exception(failure);
-  ThrowIfStopRequested();
+  return next;
 }
 
 int Concurrency(const ArmConfig& arm, const ArmSetting& setting) {
   return std::max(1, arm.strategy->NeedsEngine() ? setting.in_flight : setting.threads);
 }
 
+Progress::Options ArmProgress(const ArmConfig& arm, size_t problems, size_t done_before) {
+  return {.label = "eval " + arm.name,
+          .unit = "problems",
+          .total = static_cast<int64_t>(problems),
+          .done_before = static_cast<int64_t>(done_before)};
+}
+
+/// As many of `problems` as are begun in `seconds`.
 TimedSearches SearchTimed(const ArmConfig& arm, Engine* engine, uint64_t seed,
-                          const ArmSetting& setting) {
+                          const ArmSetting& setting, std::span<const Problem> problems,
+                          double seconds, Progress& progress) {
   TimedSearches timed;
-  timed.trees.resize(setting.problems.size());
+  timed.trees.resize(problems.size());
   const SearchContext context{.task = setting.task,
                               .tokenizer = setting.tokenizer,
                               .engine = engine,
                               .seed = seed,
                               .budget = {}};
-  Progress progress({.label = "eval " + arm.name,
-                     .unit = "problems",
-                     .total = static_cast<int64_t>(setting.problems.size())});
-  CpuBlocks blocks(setting.problems.size());
+  CpuBlocks blocks(problems.size());
   const double wall_start_s = MonotonicSeconds();
   const double cpu_start_s = ProcessCpuSeconds();
-  SearchAll(setting.problems.size(), Concurrency(arm, setting), [&](size_t i) {
-    timed.trees[i] = arm.strategy->Search(setting.problems[i].question, context);
+  const auto search = [&](size_t i) {
+    timed.trees[i] = arm.strategy->Search(problems[i].question, context);
     blocks.FinishedOne();
     progress.Add(1);
-  });
+  };
+  timed.trees.resize(SearchFor(seconds, problems.size(), Concurrency(arm, setting), search));
   timed.wall_seconds = MonotonicSeconds() - wall_start_s;
   timed.cpu_seconds = ProcessCpuSeconds() - cpu_start_s;
   timed.cpu_blocks = blocks.Take();
@@ -116,11 +139,27 @@ TimedSearches SearchTimed(const ArmConfig& arm, Engine* engine, uint64_t seed,
 
 /// The best exhibit among the trees of a search: a hard problem that was solved.
 Json TellingTree(const ArmConfig& arm, const std::vector<TraceTree>& trees,
-                 const std::vector<ProblemOutcome>& outcomes, const ArmSetting& setting) {
+                 const std::vector<ProblemOutcome>& outcomes, std::span<const Problem> problems,
+                 const Task& task) {
   if (arm.kind != ArmKind::kSearch) return nullptr;
   const size_t index = MostTellingTree(outcomes);
   if (index >= trees.size()) return nullptr;
-  return StepTree(trees[index], setting.problems[index], setting.task, arm.name);
+  return StepTree(trees[index], problems[index], task, arm.name);
+}
+
+/// Judges the searches of `problems` and adds them to `run`.
+void AddSearches(const ArmConfig& arm, TimedSearches timed, std::span<const Problem> problems,
+                 const Task& task, SeedRun* run) {
+  run->wall_seconds += timed.wall_seconds;
+  run->cpu_seconds += timed.cpu_seconds;
+  run->cpu_blocks.insert(run->cpu_blocks.end(), timed.cpu_blocks.begin(), timed.cpu_blocks.end());
+  std::vector<ProblemOutcome> outcomes;
+  for (size_t i = 0; i < timed.trees.size(); ++i) {
+    CheckTree(timed.trees[i], StrCat("arm ", arm.name, ", ", problems[i].question.id));
+    outcomes.push_back(JudgeTree(timed.trees[i], problems[i], task.GetVerifier()));
+  }
+  if (run->tree.is_null()) run->tree = TellingTree(arm, timed.trees, outcomes, problems, task);
+  for (ProblemOutcome& outcome : outcomes) run->outcomes.push_back(std::move(outcome));
 }
 
 }  // namespace
@@ -137,25 +176,26 @@ ArmEngine::ArmEngine(const ArmModels* models, int seed) {
 
 uint64_t ArmSeed(uint64_t seed, int seed_index) { return seed + static_cast<uint64_t>(seed_index); }
 
-SeedRun RunArmSeed(const ArmConfig& arm, const ArmModels* models, int seed_index,
-                   const ArmSetting& setting) {
+void RunArmSeed(const ArmConfig& arm, const ArmModels* models, int seed_index,
+                const ArmSetting& setting, const KeepRun& keep, SeedRun* run) {
+  RETORT_CHECK(run->outcomes.size() <= setting.problems.size(), "arm ", arm.name, " has ",
+               run->outcomes.size(), " outcomes of ", setting.problems.size(), " problems");
   ArmEngine engine(models, seed_index);
   std::unique_ptr<MeteredEngine> meter;
   if (engine.get() != nullptr) meter = std::make_unique<MeteredEngine>(*engine.get());
-  TimedSearches timed = SearchTimed(arm, meter.get(), ArmSeed(setting.seed, seed_index), setting);
-  SeedRun run;
-  run.wall_seconds = timed.wall_seconds;
-  run.cpu_seconds = timed.cpu_seconds;
-  run.cpu_blocks = std::move(timed.cpu_blocks);
-  run.concurrency = Concurrency(arm, setting);
-  run.engine_decoded = meter ? meter->Total().decoded : 0;
-  for (size_t i = 0; i < timed.trees.size(); ++i) {
-    CheckTree(timed.trees[i], StrCat("arm ", arm.name, ", ", setting.problems[i].question.id));
-    run.outcomes.push_back(
-        JudgeTree(timed.trees[i], setting.problems[i], setting.task.GetVerifier()));
+  const int64_t decoded_before = run->engine_decoded;
+  run->concurrency = Concurrency(arm, setting);
+  Progress progress(ArmProgress(arm, setting.problems.size(), run->outcomes.size()));
+  while (run->outcomes.size() < setting.problems.size()) {
+    const auto rest = setting.problems.subspan(run->outcomes.size());
+    AddSearches(arm,
+                SearchTimed(arm, meter.get(), ArmSeed(setting.seed, seed_index), setting, rest,
+                            setting.keep_every_seconds, progress),
+                rest, setting.task, run);
+    run->engine_decoded = decoded_before + (meter ? meter->Total().decoded : 0);
+    keep(*run);
+    ThrowIfStopRequested();
   }
-  run.tree = TellingTree(arm, timed.trees, run.outcomes, setting);
-  return run;
 }
 
 void RepeatShortRuns(std::vector<TimedRun> runs, const ArmSetting& setting) {
@@ -171,8 +211,11 @@ void RepeatShortRuns(std::vector<TimedRun> runs, const ArmSetting& setting) {
   for (size_t repeat = 0; repeat < kCpuBlocks; ++repeat) {
     for (const TimedRun& timed : runs) {
       ArmEngine engine(timed.models, timed.seed_index);
+      Progress progress(ArmProgress(*timed.arm, setting.problems.size(), 0));
       const TimedSearches again =
-          SearchTimed(*timed.arm, engine.get(), ArmSeed(setting.seed, timed.seed_index), setting);
+          SearchTimed(*timed.arm, engine.get(), ArmSeed(setting.seed, timed.seed_index), setting,
+                      setting.problems, std::numeric_limits<double>::infinity(), progress);
+      ThrowIfStopRequested();
       timed.run->wall_seconds += again.wall_seconds / static_cast<double>(kCpuBlocks);
       timed.run->cpu_seconds += again.cpu_seconds / static_cast<double>(kCpuBlocks);
       timed.run->cpu_blocks.push_back(again.cpu_seconds / problems);

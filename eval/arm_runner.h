@@ -3,6 +3,7 @@
 #pragma once
 
 #include <cstdint>
+#include <functional>
 #include <memory>
 #include <span>
 #include <string>
@@ -22,9 +23,10 @@ struct ArmSetting {
   uint64_t seed = 1;
   int in_flight = 1;
   int threads = 1;  // for players, whose searches are the only work
+  double keep_every_seconds = 600;
 };
 
-/// One arm with one seed's model.
+/// One arm with one seed's model; of the first problems only while it is not finished.
 struct SeedRun {
   std::vector<ProblemOutcome> outcomes;  // by problem
   double wall_seconds = 0;               // of the searches alone, not of judging them
@@ -50,9 +52,14 @@ class ArmEngine {
 /// Seed of an arm's random numbers for model `seed_index`.
 uint64_t ArmSeed(uint64_t seed, int seed_index);
 
-/// Rethrows what a search threw; ThrowIfStopRequested between problems.
-SeedRun RunArmSeed(const ArmConfig& arm, const ArmModels* models, int seed_index,
-                   const ArmSetting& setting);
+/// Called with what there is of a run so far.
+using KeepRun = std::function<void(const SeedRun& run)>;
+
+/// Goes on with `run`, from the first problem that it lacks, to the last. Every
+/// setting.keep_every_seconds, at the end and when asked to stop, the searches in flight are
+/// finished and `keep` called. Rethrows what a search threw; ThrowIfStopRequested after `keep`.
+void RunArmSeed(const ArmConfig& arm, const ArmModels* models, int seed_index,
+                const ArmSetting& setting, const KeepRun& keep, SeedRun* run);
 
 /// A run whose cost may have to be taken again.
 struct TimedRun {

@@ -98,13 +98,10 @@ std::vector<SeedRun> EvalRun::RunArm(const ArmConfig& arm) {
   std::vector<SeedRun> runs;
   for (size_t seed = 0; seed < seeds; ++seed) {
     const int index = static_cast<int>(seed);
-    std::optional<SeedRun> earlier = journal_.Find(arm.name, index);
-    if (earlier && earlier->outcomes.size() == problems_.size()) {
-      runs.push_back(*std::move(earlier));
-      continue;
-    }
-    runs.push_back(RunArmSeed(arm, models, index, Setting()));
-    journal_.Append(arm.name, index, runs.back());
+    runs.push_back(journal_.Find(arm.name, index).value_or(SeedRun()));
+    if (runs.back().outcomes.size() == problems_.size()) continue;
+    const auto keep = [&](const SeedRun& run) { journal_.Append(arm.name, index, run); };
+    RunArmSeed(arm, models, index, Setting(), keep, &runs.back());
   }
   return runs;
 }
@@ -311,7 +308,7 @@ EvalReport EvalRun::Run() {
   CheckInputs();
   if (journal_.replayed() > 0) {
     LogInfo(StrCat("eval ", context_.name, ": ", journal_.replayed(),
-                   " finished arm runs found, going on after them"));
+                   " arm runs found, finished or in part, going on after them"));
   }
   report_.experiment = inputs_.experiment;
   report_.problems = config_.problems;

@@ -106,9 +106,9 @@ struct EvalInputs {
   std::string experiment;
 };
 
-/// Journals each finished arm below `dir`/journal, so a killed eval repeats at most one arm (and
-/// the latency passes). Writes report.json, report.md, report.html, items.jsonl and MANIFEST.json
-/// into the stage folder.
+/// Journals what the arms have done below `dir`/journal, so a killed eval repeats at most the last
+/// ten minutes (and the latency passes). Writes report.json, report.md, report.html, items.jsonl
+/// and MANIFEST.json into the stage folder.
 EvalReport RunEvalStage(const EvalConfig& config, const EvalInputs& inputs,
                         const StageContext& context);
 

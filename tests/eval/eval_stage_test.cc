@@ -20,6 +20,7 @@ struct Calls {
   std::atomic<int> student{0};
   std::atomic<int> search{0};
   std::atomic<bool> search_fails{false};
+  std::atomic<int> stop_at{0};  // search that asks the process to stop
 };
 
 /// Asks the engine once and answers right on problems whose id ends in an even digit.
@@ -69,7 +70,7 @@ class EvalStageTest : public testing::Test {
         "model"));
     config.arms.push_back(MakeArm("search", ArmKind::kSearch,
                                   [this](const Question& question, const SearchContext& context) {
-                                    ++calls_.search;
+                                    if (++calls_.search == calls_.stop_at) SetStopRequested(15);
                                     if (calls_.search_fails) {
                                       throw Error(ExitCode::kUnavailable, "teacher gone");
                                     }
@@ -199,6 +200,48 @@ TEST_F(EvalStageTest, GoesOnAfterTheArmsThatWereFinished) {
             ReadStageManifest(RealEnv(), whole)->content);
   EXPECT_EQ(ReadStageManifest(RealEnv(), cut)->run["arms_resumed"], 2);
   EXPECT_EQ(Read(cut, "items.jsonl"), Read(whole, "items.jsonl"));
+}
+
+TEST_F(EvalStageTest, GoesOnWithinAnArmThatWasStopped) {
+  const std::string whole = FreshDir("whole");
+  RunEvalStage(Config(), Inputs(), Context(whole));
+
+  const std::string cut = FreshDir("cut");
+  calls_.search = 0;
+  calls_.stop_at = 7;
+  EXPECT_THROW(RunEvalStage(Config(), Inputs(), Context(cut)), Error);
+  SetStopRequested(0);
+  const int before = calls_.search;  // with those that were in flight
+  EXPECT_LT(before, 20);
+  calls_.student = calls_.search = calls_.stop_at = 0;
+  RunEvalStage(Config(), Inputs(), Context(cut));
+  EXPECT_EQ(calls_.student, 8);
+  EXPECT_EQ(calls_.search, 20 - before + 5 * 20 + 8);  // and five short repeats, and latency
+  EXPECT_EQ(ReadStageManifest(RealEnv(), cut)->content,
+            ReadStageManifest(RealEnv(), whole)->content);
+  EXPECT_EQ(Read(cut, "items.jsonl"), Read(whole, "items.jsonl"));
+}
+
+TEST_F(EvalStageTest, KeepsAnArmInPiecesThatAddUp) {
+  const EvalConfig config = Config();
+  const EvalInputs inputs = Inputs();
+  ArmSetting setting{
+      .task = inputs.task, .tokenizer = inputs.tokenizer, .problems = inputs.problems};
+  SeedRun whole;
+  RunArmSeed(
+      config.arms[1], nullptr, 0, setting, [](const SeedRun&) {}, &whole);
+  ASSERT_EQ(whole.outcomes.size(), 20U);
+  setting.keep_every_seconds = 0;
+  std::vector<size_t> kept;
+  SeedRun pieces;
+  RunArmSeed(
+      config.arms[1], nullptr, 0, setting,
+      [&](const SeedRun& run) { kept.push_back(run.outcomes.size()); }, &pieces);
+  EXPECT_EQ(kept.size(), 20U);  // a problem each
+  EXPECT_EQ(kept.back(), 20U);
+  Json expected = SeedRunToJson(whole), json = SeedRunToJson(pieces);
+  EXPECT_EQ(json.at("cpu_blocks").size(), 20U);
+  EXPECT_EQ(json.at("outcomes"), expected.at("outcomes"));
 }
 
 TEST_F(EvalStageTest, IgnoresFinishedArmsOfAnotherKey) {
