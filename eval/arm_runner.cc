@@ -111,16 +111,23 @@ Progress::Options ArmProgress(const ArmConfig& arm, size_t problems, size_t done
           .done_before = static_cast<int64_t>(done_before)};
 }
 
-/// As many of `problems` as are begun in `seconds`.
-TimedSearches SearchTimed(const ArmConfig& arm, Engine* engine, uint64_t seed,
-                          const ArmSetting& setting, std::span<const Problem> problems,
-                          double seconds, Progress& progress) {
+/// What of an arm is searched in one go: as many of the problems as are begun in `seconds`.
+struct Piece {
+  std::span<const Problem> problems;
+  uint64_t seed;
+  double seconds;
+  Progress& progress;
+};
+
+TimedSearches SearchTimed(const ArmConfig& arm, Engine* engine, const ArmSetting& setting,
+                          const Piece& piece) {
+  const std::span<const Problem> problems = piece.problems;
   TimedSearches timed;
   timed.trees.resize(problems.size());
   const SearchContext context{.task = setting.task,
                               .tokenizer = setting.tokenizer,
                               .engine = engine,
-                              .seed = seed,
+                              .seed = piece.seed,
                               .budget = {}};
   CpuBlocks blocks(problems.size());
   const double wall_start_s = MonotonicSeconds();
@@ -128,9 +135,9 @@ TimedSearches SearchTimed(const ArmConfig& arm, Engine* engine, uint64_t seed,
   const auto search = [&](size_t i) {
     timed.trees[i] = arm.strategy->Search(problems[i].question, context);
     blocks.FinishedOne();
-    progress.Add(1);
+    piece.progress.Add(1);
   };
-  timed.trees.resize(SearchFor(seconds, problems.size(), Concurrency(arm, setting), search));
+  timed.trees.resize(SearchFor(piece.seconds, problems.size(), Concurrency(arm, setting), search));
   timed.wall_seconds = MonotonicSeconds() - wall_start_s;
   timed.cpu_seconds = ProcessCpuSeconds() - cpu_start_s;
   timed.cpu_blocks = blocks.Take();
@@ -188,10 +195,9 @@ void RunArmSeed(const ArmConfig& arm, const ArmModels* models, int seed_index,
   Progress progress(ArmProgress(arm, setting.problems.size(), run->outcomes.size()));
   while (run->outcomes.size() < setting.problems.size()) {
     const auto rest = setting.problems.subspan(run->outcomes.size());
-    AddSearches(arm,
-                SearchTimed(arm, meter.get(), ArmSeed(setting.seed, seed_index), setting, rest,
-                            setting.keep_every_seconds, progress),
-                rest, setting.task, run);
+    const Piece piece{rest, ArmSeed(setting.seed, seed_index), setting.keep_every_seconds,
+                      progress};
+    AddSearches(arm, SearchTimed(arm, meter.get(), setting, piece), rest, setting.task, run);
     run->engine_decoded = decoded_before + (meter ? meter->Total().decoded : 0);
     keep(*run);
     ThrowIfStopRequested();
@@ -212,9 +218,9 @@ void RepeatShortRuns(std::vector<TimedRun> runs, const ArmSetting& setting) {
     for (const TimedRun& timed : runs) {
       ArmEngine engine(timed.models, timed.seed_index);
       Progress progress(ArmProgress(*timed.arm, setting.problems.size(), 0));
-      const TimedSearches again =
-          SearchTimed(*timed.arm, engine.get(), ArmSeed(setting.seed, timed.seed_index), setting,
-                      setting.problems, std::numeric_limits<double>::infinity(), progress);
+      const Piece all{setting.problems, ArmSeed(setting.seed, timed.seed_index),
+                      std::numeric_limits<double>::infinity(), progress};
+      const TimedSearches again = SearchTimed(*timed.arm, engine.get(), setting, all);
       ThrowIfStopRequested();
       timed.run->wall_seconds += again.wall_seconds / static_cast<double>(kCpuBlocks);
       timed.run->cpu_seconds += again.cpu_seconds / static_cast<double>(kCpuBlocks);
