@@ -3,7 +3,8 @@
 # one run, medians. Prefill of 512 tokens; decoding of 1, 16 and 64 rows that share a prompt of 128
 # tokens (Retort's figures hold its sampling from the whole vocabulary, llama.cpp's hold none).
 # Retort runs at both precisions: float32 widens the weights, bfloat16 rounds the inputs of products
-# too, as llama.cpp does. llama.cpp is built from the sources in the PyPI package llama-cpp-python, in WORK, once.
+# too, as llama.cpp does. llama.cpp is built from the sources in the PyPI package llama-cpp-python,
+# in WORK, once.
 #
 #   bench/llama_cpp_peer.sh MODEL.gguf WORK [THREADS, default 2]
 #

@@ -144,29 +144,23 @@ TimedSearches SearchTimed(const ArmConfig& arm, Engine* engine, const ArmSetting
   return timed;
 }
 
-/// The best exhibit among the trees of a search: a hard problem that was solved.
-Json TellingTree(const ArmConfig& arm, const std::vector<TraceTree>& trees,
-                 const std::vector<ProblemOutcome>& outcomes, std::span<const Problem> problems,
-                 const Task& task) {
-  if (arm.kind != ArmKind::kSearch) return nullptr;
-  const size_t index = MostTellingTree(outcomes);
-  if (index >= trees.size()) return nullptr;
-  return StepTree(trees[index], problems[index], task, arm.name);
-}
-
 /// Judges the searches of `problems` and adds them to `run`.
 void AddSearches(const ArmConfig& arm, TimedSearches timed, std::span<const Problem> problems,
                  const Task& task, SeedRun* run) {
   run->wall_seconds += timed.wall_seconds;
   run->cpu_seconds += timed.cpu_seconds;
   run->cpu_blocks.insert(run->cpu_blocks.end(), timed.cpu_blocks.begin(), timed.cpu_blocks.end());
-  std::vector<ProblemOutcome> outcomes;
+  const size_t before = run->outcomes.size();
   for (size_t i = 0; i < timed.trees.size(); ++i) {
     CheckTree(timed.trees[i], StrCat("arm ", arm.name, ", ", problems[i].question.id));
-    outcomes.push_back(JudgeTree(timed.trees[i], problems[i], task.GetVerifier()));
+    run->outcomes.push_back(JudgeTree(timed.trees[i], problems[i], task.GetVerifier()));
   }
-  if (run->tree.is_null()) run->tree = TellingTree(arm, timed.trees, outcomes, problems, task);
-  for (ProblemOutcome& outcome : outcomes) run->outcomes.push_back(std::move(outcome));
+  if (arm.kind != ArmKind::kSearch) return;
+  // The exhibit: the first of the most telling of all so far, so the same in one piece or many.
+  const size_t telling = MostTellingTree(run->outcomes);
+  if (telling < before || telling == run->outcomes.size()) return;
+  const size_t i = telling - before;
+  run->tree = StepTree(timed.trees[i], problems[i], task, arm.name);
 }
 
 }  // namespace

@@ -36,7 +36,7 @@ void RemoveSpeedOnlyKeys(StageKind kind, Json& config) {
       // Native kernels of every instruction set give the same bits; LibTorch's operators do not.
       engine["kernels"] = engine.value("kernels", "") == "composite" ? "composite" : "native";
       if (engine.value("precision", "") == "float32")
-        engine.erase("precision");  // as it always was
+        engine.erase("precision");  // older runs lack the key
     }
   }
   if (kind == StageKind::kTrain) {

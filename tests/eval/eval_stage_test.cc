@@ -242,6 +242,8 @@ TEST_F(EvalStageTest, KeepsAnArmInPiecesThatAddUp) {
   Json expected = SeedRunToJson(whole), json = SeedRunToJson(pieces);
   EXPECT_EQ(json.at("cpu_blocks").size(), 20U);
   EXPECT_EQ(json.at("outcomes"), expected.at("outcomes"));
+  EXPECT_FALSE(expected.at("tree").is_null());
+  EXPECT_EQ(json.at("tree"), expected.at("tree"));
 }
 
 TEST_F(EvalStageTest, IgnoresFinishedArmsOfAnotherKey) {

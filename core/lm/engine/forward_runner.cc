@@ -21,14 +21,13 @@ namespace {
 constexpr double kFlopsPerPart = 4e6;
 
 Isa IsaFromName(const std::string& kernels) {
+  const bool any = kernels == "auto";
   for (const Isa isa : kIsas) {
-    if (kernels != "auto" && kernels != IsaName(isa)) continue;
-    if (IsaSupported(isa)) return isa;
-    if (kernels == "auto") continue;
-    throw Error(ExitCode::kConfig, StrCat("kernels: ", kernels, " - this processor does not have ",
-                                          kernels, " - set kernels: auto"));
+    if ((any || kernels == IsaName(isa)) && IsaSupported(isa)) return isa;
   }
-  RETORT_CHECK(false, "kernels ", kernels);
+  RETORT_CHECK(!any, "no kernels run here");
+  throw Error(ExitCode::kConfig, StrCat("kernels: ", kernels, " - this processor does not have ",
+                                        kernels, " - set kernels: auto"));
 }
 
 void MoveWeights(DecoderWeights& weights, at::Device device) {

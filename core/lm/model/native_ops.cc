@@ -91,10 +91,9 @@ class RotaryTable {
 /// Keys, values and slots of a batch's contexts, whether they lie in a cache or in the batch
 /// itself.
 struct ContextView {
-  const float* keys = nullptr;
-  const float* values = nullptr;
-  const uint16_t* bfloat16_keys = nullptr;  // of a bfloat16 cache, and the others are null
-  const uint16_t* bfloat16_values = nullptr;
+  const void* keys;
+  const void* values;
+  bool bfloat16;                          // or float32
   std::vector<const int32_t*> row_slots;  // [N] slots of the row's context
   std::vector<int64_t> row_context;       // [N] tokens the row attends to
 };
@@ -197,8 +196,7 @@ class NativeOps final : public DecoderOps {
     const AttentionArgs common{.q = q_NHK.const_data_ptr<float>(),
                                .keys = view_.keys,
                                .values = view_.values,
-                               .bfloat16_keys = view_.bfloat16_keys,
-                               .bfloat16_values = view_.bfloat16_values,
+                               .bfloat16 = view_.bfloat16,
                                .slots = nullptr,
                                .context = 0,
                                .heads = heads,
@@ -304,39 +302,42 @@ class NativeOps final : public DecoderOps {
     });
   }
 
+  /// Writes each row of x [N, G, K] to its slot of `pool`, a layer of which begins at `offset`, in
+  /// the pool's type; returns that layer.
+  const void* WriteSlots(const at::Tensor& x, const std::vector<int32_t>& slots, int64_t offset,
+                         const at::Tensor& pool) const {
+    const int64_t width = x.size(1) * x.size(2);
+    const float* from = x.const_data_ptr<float>();
+    if (pool.scalar_type() == at::kBFloat16) {
+      auto* layer = static_cast<uint16_t*>(pool.mutable_data_ptr()) + offset;
+      for (const int32_t slot : slots) {
+        kernels_.round_to_bfloat16(std::exchange(from, from + width), 1, width,
+                                   layer + slot * width);
+      }
+      return layer;
+    }
+    float* layer = pool.mutable_data_ptr<float>() + offset;
+    for (const int32_t slot : slots) {
+      std::memcpy(layer + slot * width, std::exchange(from, from + width),
+                  static_cast<size_t>(width) * sizeof(float));
+    }
+    return layer;
+  }
+
   /// Writes the batch's keys and values to their slots and looks at the cache from then on.
   void UseCache(const at::Tensor& k_NGK, const at::Tensor& v_NGK, int layer,
                 const TokenBatch& batch) {
     const int64_t width = k_NGK.size(1) * k_NGK.size(2);
     const int64_t offset = layer * batch.cache->slots * width;
-    const bool rounds = batch.cache->keys.scalar_type() == at::kBFloat16;
-    view_.keys = view_.values = nullptr;
-    view_.bfloat16_keys = view_.bfloat16_values = nullptr;
-    for (const bool is_key : {true, false}) {
-      const float* from = (is_key ? k_NGK : v_NGK).const_data_ptr<float>();
-      void* pool = (is_key ? batch.cache->keys : batch.cache->values).mutable_data_ptr();
-      if (rounds) {
-        auto* to = static_cast<uint16_t*>(pool) + offset;
-        for (const int32_t slot : batch.row_slots) {
-          kernels_.round_to_bfloat16(std::exchange(from, from + width), 1, width,
-                                     to + slot * width);
-        }
-        (is_key ? view_.bfloat16_keys : view_.bfloat16_values) = to;
-      } else {
-        float* to = static_cast<float*>(pool) + offset;
-        for (const int32_t slot : batch.row_slots) {
-          std::memcpy(to + slot * width, std::exchange(from, from + width),
-                      static_cast<size_t>(width) * sizeof(float));
-        }
-        (is_key ? view_.keys : view_.values) = to;
-      }
-    }
+    view_.bfloat16 = batch.cache->keys.scalar_type() == at::kBFloat16;
+    view_.keys = WriteSlots(k_NGK, batch.row_slots, offset, batch.cache->keys);
+    view_.values = WriteSlots(v_NGK, batch.row_slots, offset, batch.cache->values);
     if (layer == 0) ViewContexts(batch, batch.context_slots.data(), batch.context_offsets);
   }
 
   /// Without a cache the batch's own rows are the slots.
   void UseOwnRows(const at::Tensor& k_NGK, const at::Tensor& v_NGK, const TokenBatch& batch) {
-    view_.bfloat16_keys = view_.bfloat16_values = nullptr;
+    view_.bfloat16 = false;
     view_.keys = k_NGK.const_data_ptr<float>();
     view_.values = v_NGK.const_data_ptr<float>();
     own_rows_.resize(static_cast<size_t>(batch.rows()));

@@ -58,6 +58,7 @@ DecoderWeights CloneWeights(const DecoderWeights& weights);
 
 /// Packs every matrix for the native kernels (float32, contiguous, CPU), an untied embedding aside.
 /// With kDrop each row-major matrix is let go of once it is packed: other ops cannot run it then.
+/// With kBfloat16 their values are rounded to it, and products round their inputs (PackedMatrix).
 enum class Unpacked { kKeep, kDrop };
 void PackWeights(DecoderWeights& weights, Unpacked unpacked = Unpacked::kKeep,
                  Precision precision = Precision::kFloat32);

@@ -373,11 +373,16 @@ std::vector<float> RunAttention(const Kernels& kernels, const AttentionCase& c,
   for (int64_t t = 0; t < c.context; ++t) slots.push_back(static_cast<int32_t>((t * 3 + 2) % pool));
   std::vector<float> scores(static_cast<size_t>(c.heads / c.groups * (c.context + 15)));
   std::vector<float> out(q.size());
+  const void* keys_data = keys.data();
+  const void* values_data = values.data();
+  if (bfloat16) {
+    keys_data = half_keys.data();
+    values_data = half_values.data();
+  }
   kernels.attention({.q = q.data(),
-                     .keys = bfloat16 ? nullptr : keys.data(),
-                     .values = bfloat16 ? nullptr : values.data(),
-                     .bfloat16_keys = bfloat16 ? half_keys.data() : nullptr,
-                     .bfloat16_values = bfloat16 ? half_values.data() : nullptr,
+                     .keys = keys_data,
+                     .values = values_data,
+                     .bfloat16 = bfloat16,
                      .slots = slots.data(),
                      .context = c.context,
                      .heads = c.heads,

@@ -114,13 +114,13 @@ inline float Softmax(const AttentionArgs& a, float* scores) {
 }
 
 template <typename Element>
-inline void Attend(const AttentionArgs& a, const Element* all_keys, const Element* all_values) {
+inline void Attend(const AttentionArgs& a) {
   constexpr int kHeads = Lanes::kAttentionHeads;
   constexpr int64_t kMostHeads = 16;  // of a group at a time
   const int64_t heads = a.heads / a.groups;
   for (int64_t group = 0; group < a.groups; ++group) {
-    const Element* keys = all_keys + group * a.width;
-    const Element* values = all_values + group * a.width;
+    const Element* keys = static_cast<const Element*>(a.keys) + group * a.width;
+    const Element* values = static_cast<const Element*>(a.values) + group * a.width;
     for (int64_t first = 0; first < heads; first += kMostHeads) {
       const int64_t count = Least(kMostHeads, heads - first);
       const float* q = a.q + (group * heads + first) * a.width;
@@ -137,8 +137,8 @@ inline void Attend(const AttentionArgs& a, const Element* all_keys, const Elemen
 }
 
 void Attention(const AttentionArgs& a) {
-  if (a.keys != nullptr) return Attend(a, a.keys, a.values);
-  Attend(a, a.bfloat16_keys, a.bfloat16_values);
+  if (a.bfloat16) return Attend<uint16_t>(a);
+  Attend<float>(a);
 }
 
 }  // namespace

@@ -8,6 +8,19 @@
 namespace retort {
 namespace {
 
+/// Adds input `k` of kRows rows times its weights of kStrips strips.
+template <int kRows, int kStrips>
+inline void AddInput(const GemmArgs& g, int64_t row, int64_t k, const Lanes (&w)[kStrips],
+                     Lanes (&sum)[kRows][kStrips]) {
+  const float* x = g.x + row * g.in + k;
+#pragma GCC unroll 12
+  for (int r = 0; r < kRows; ++r) {
+    const Lanes value = Lanes::Broadcast(x[r * g.in]);
+#pragma GCC unroll 8
+    for (int s = 0; s < kStrips; ++s) sum[r][s] = Fma(value, w[s], sum[r][s]);
+  }
+}
+
 // How a product reads weights and inputs. A strip is half a panel: 16 outputs. One step reads one
 // cache line of every strip.
 
@@ -25,72 +38,59 @@ struct Float32Source {
     Lanes w[kStrips];
 #pragma GCC unroll 8
     for (int s = 0; s < kStrips; ++s) w[s] = Lanes::Load(weights[s] + step * kStep);
-    const float* x = g.x + row * g.in + step;
-#pragma GCC unroll 12
-    for (int r = 0; r < kRows; ++r) {
-      const Lanes value = Lanes::Broadcast(x[r * g.in]);
-#pragma GCC unroll 8
-      for (int s = 0; s < kStrips; ++s) sum[r][s] = Fma(value, w[s], sum[r][s]);
-    }
+    AddInput(g, row, step, w, sum);
   }
 };
 
-/// Bfloat16 panels, widened: two inputs a step, one after the other.
-struct WidenedSource {
+/// Bfloat16 panels, a pair of inputs a step.
+struct Bfloat16Panels {
   using Element = uint16_t;
   static constexpr int64_t kStep = 2 * kPanel;
   static constexpr int kPrefetchedStrips = 1;
   static const uint16_t* Panels(const GemmArgs& g) { return g.bfloat16_panels; }
   static int64_t Steps(const GemmArgs& g) { return (g.in + 1) / 2; }
 
+  template <int kStrips>
+  static void Load(const uint16_t* const (&weights)[kStrips], int64_t step,
+                   Pairs (&pairs)[kStrips]) {
+#pragma GCC unroll 8
+    for (int s = 0; s < kStrips; ++s) pairs[s] = Pairs::Load(weights[s] + step * kStep);
+  }
+};
+
+/// Widened weights times float32 inputs, one after the other.
+struct WidenedSource : Bfloat16Panels {
   template <int kRows, int kStrips>
   static void Run(const GemmArgs& g, int64_t row, const uint16_t* const (&weights)[kStrips],
                   int64_t step, Lanes (&sum)[kRows][kStrips]) {
-    RunInput<false>(g, row, weights, step, sum);
-    if (2 * step + 1 < g.in) RunInput<true>(g, row, weights, step, sum);
-  }
-
- private:
-  template <bool kSecond, int kRows, int kStrips>
-  static void RunInput(const GemmArgs& g, int64_t row, const uint16_t* const (&weights)[kStrips],
-                       int64_t step, Lanes (&sum)[kRows][kStrips]) {
+    Pairs pairs[kStrips];
     Lanes w[kStrips];
+    Load(weights, step, pairs);
 #pragma GCC unroll 8
-    for (int s = 0; s < kStrips; ++s) {
-      const Pairs pairs = Pairs::Load(weights[s] + step * kStep);
-      w[s] = kSecond ? pairs.Second() : pairs.First();
-    }
-    const float* x = g.x + row * g.in + 2 * step + (kSecond ? 1 : 0);
-#pragma GCC unroll 12
-    for (int r = 0; r < kRows; ++r) {
-      const Lanes value = Lanes::Broadcast(x[r * g.in]);
+    for (int s = 0; s < kStrips; ++s) w[s] = pairs[s].First();
+    AddInput(g, row, 2 * step, w, sum);
+    if (2 * step + 1 == g.in) return;
+    Load(weights, step, pairs);  // again: keeping them would take the registers of the sums
 #pragma GCC unroll 8
-      for (int s = 0; s < kStrips; ++s) sum[r][s] = Fma(value, w[s], sum[r][s]);
-    }
+    for (int s = 0; s < kStrips; ++s) w[s] = pairs[s].Second();
+    AddInput(g, row, 2 * step + 1, w, sum);
   }
 };
 
-/// Bfloat16 panels times bfloat16 inputs, a pair of inputs a step.
-struct PairSource {
-  using Element = uint16_t;
-  static constexpr int64_t kStep = 2 * kPanel;
-  static constexpr int kPrefetchedStrips = 1;
-  static const uint16_t* Panels(const GemmArgs& g) { return g.bfloat16_panels; }
-  static int64_t Steps(const GemmArgs& g) { return (g.in + 1) / 2; }
-
+/// Weights times bfloat16 inputs, a pair at once.
+struct PairSource : Bfloat16Panels {
   template <int kRows, int kStrips>
   static void Run(const GemmArgs& g, int64_t row, const uint16_t* const (&weights)[kStrips],
                   int64_t step, Lanes (&sum)[kRows][kStrips]) {
-    Pairs w[kStrips];
-#pragma GCC unroll 8
-    for (int s = 0; s < kStrips; ++s) w[s] = Pairs::Load(weights[s] + step * kStep);
+    Pairs pairs[kStrips];
+    Load(weights, step, pairs);
     const int64_t stride = 2 * Steps(g);
     const uint16_t* x = g.bfloat16_x + row * stride + 2 * step;
 #pragma GCC unroll 12
     for (int r = 0; r < kRows; ++r) {
       const Pairs value = Pairs::Broadcast(x + r * stride);
 #pragma GCC unroll 8
-      for (int s = 0; s < kStrips; ++s) sum[r][s] = MultiplyPairs(value, w[s], sum[r][s]);
+      for (int s = 0; s < kStrips; ++s) sum[r][s] = MultiplyPairs(value, pairs[s], sum[r][s]);
     }
   }
 };

@@ -34,12 +34,10 @@ struct GemmArgs {
 /// One query row of all heads against `context` tokens; token t's key and value of head group g lie
 /// at base + slots[t] * groups * width + g * width.
 struct AttentionArgs {
-  const float* q;  // [heads, width]
-  const float* keys;
-  const float* values;
-  // Instead, where `keys` and `values` are null; widened, which is exact.
-  const uint16_t* bfloat16_keys;
-  const uint16_t* bfloat16_values;
+  const float* q;      // [heads, width]
+  const void* keys;    // float32, or bfloat16, which is widened
+  const void* values;  // likewise
+  bool bfloat16;
   const int32_t* slots;  // [context]
   int64_t context;
   int64_t heads;

@@ -1,8 +1,9 @@
 #include "core/lm/model/kernels/packed_matrix.h"
 
+#include <c10/util/BFloat16.h>
+
 #include <algorithm>
 #include <bit>
-#include <cmath>
 #include <new>
 
 #include "core/base/error.h"
@@ -18,12 +19,8 @@ bool ExactInBfloat16(const float* values, int64_t n) {
   for (int64_t i = 0; i < n; ++i) lost |= std::bit_cast<uint32_t>(values[i]) & 0xFFFFU;
   return lost == 0;
 }
-/// The nearest, ties to even; a NaN stays one.
-uint16_t ToBfloat16(float value) {
-  const auto bits = std::bit_cast<uint32_t>(value);
-  if (std::isnan(value)) return static_cast<uint16_t>(bits >> 16U | 0x40U);
-  return static_cast<uint16_t>((bits + 0x7FFFU + (bits >> 16U & 1U)) >> 16U);
-}
+/// The nearest, ties to even.
+uint16_t ToBfloat16(float value) { return c10::BFloat16(value).x; }
 float FromBfloat16(uint16_t bits) { return std::bit_cast<float>(uint32_t{bits} << 16U); }
 
 }  // namespace
