@@ -34,7 +34,7 @@ struct LatencyConfig {
   double max_seconds_per_arm = 20;  // an arm that is slower is timed on fewer problems
 };
 
-/// Thresholds of the gates (reference/science §0) and which arms play which part.
+/// Thresholds of the gates (gates.h) and which arms play which part.
 struct VerdictConfig {
   std::string student;  // arm names
   std::string search;

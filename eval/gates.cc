@@ -15,7 +15,7 @@ namespace {
 
 constexpr double kTailShare = 0.2;
 constexpr size_t kMinPoints = 5;
-/// Below it a run that does learn is still in front of its jump (reference/science §1).
+/// Below it a run that does learn is still in front of its jump.
 constexpr double kBeforeJump = 0.02;
 constexpr double kStandardErrors = 2;
 constexpr double kStepFactor = 2;  // gold-only trains at least so many times the student's steps

@@ -1,5 +1,5 @@
-// The gates of reference/science §0: what must hold before a comparison means anything. Each says
-// passed, failed or not_run, and why, with its figures. Pure functions of the report so far.
+// The gates: what must hold before a comparison means anything. Each says passed, failed or
+// not_run, and why, with its figures. Pure functions of the report so far.
 //
 // Plateau, exactly: with points in order of step, the last fifth of them (at least one) is the
 // tail. A curve is flat or falling when the tail's mean accuracy is at most the best accuracy

@@ -1,6 +1,5 @@
 // Seconds of one query at a time: warm-up, then problem by problem through all arms, repeated, so
-// that whatever else the machine does falls on all arms alike (reference/performance §2, noise
-// rule).
+// that whatever else the machine does falls on all arms alike.
 #pragma once
 
 #include <map>

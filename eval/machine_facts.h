@@ -1,4 +1,4 @@
-// What a reader of timings wants to know of the machine (reference/performance §2, noise rule).
+// What a reader of timings wants to know of the machine.
 #pragma once
 
 #include "core/base/json.h"

@@ -92,7 +92,7 @@ struct PairResult {
   int64_t only_b = 0;
 };
 
-/// One gate of reference/science §0: its figures and whether it held, failed or was not run.
+/// One gate (gates.h): its figures and whether it held, failed or was not run.
 struct GateResult {
   std::string name;    // "blind_play"
   std::string state;   // "passed" | "failed" | "not_run"

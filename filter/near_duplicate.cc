@@ -1,6 +1,5 @@
 // Drops a trace that is too much like an earlier kept one of the same problem: traces of a beam are
-// its mode several times over, and such sets teach far less than as many different ones
-// (reference/science §5.2).
+// its mode several times over, and such sets teach far less than as many different ones.
 #include <algorithm>
 #include <string>
 #include <vector>

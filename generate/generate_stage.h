@@ -1,5 +1,4 @@
-// The generate stage: many problems in flight, shards, journal, resume (reference/reliability
-// §5.1).
+// The generate stage: many problems in flight, shards, journal, resume.
 //
 // Layout below the stage folder: plan.json (shard -> problem ids), journal/shard-00000.jrn,
 // shards/shard-00000.{h5,json}, locks/, status.json (attempts, seconds, progress), MANIFEST.json.

@@ -1,5 +1,5 @@
-// One shard on its way to disk: lock, journal of finished trees, commit (reference/reliability
-// §5.1). Single-threaded: the stage's main thread owns all writers.
+// One shard on its way to disk: lock, journal of finished trees, commit. Single-threaded: the
+// stage's main thread owns all writers.
 #pragma once
 
 #include <cstddef>

@@ -1,7 +1,7 @@
-// Checkpoints of a training run (reference/reliability §5.3): a folder step-00000400 with
-// model.safetensors, optimizer.safetensors and state.json, written under a temporary name and
-// renamed when every file is on the disk. state.json names the files' SHA-256 and its own; only
-// what agrees with it is ever loaded. Never executable content. Single-threaded.
+// Checkpoints of a training run: a folder step-00000400 with model.safetensors,
+// optimizer.safetensors and state.json, written under a temporary name and renamed when every file
+// is on the disk. state.json names the files' SHA-256 and its own; only what agrees with it is ever
+// loaded. Never executable content. Single-threaded.
 #pragma once
 
 #include <ATen/core/Tensor.h>

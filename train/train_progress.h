@@ -45,7 +45,7 @@ struct TrainProgress {
 Json OptimizerOptions(const OptimizerConfig& config);
 
 /// "loss 0.512, dev 37.6 %, 7.2 moves before the first error, 130,000 tok/s", with a word on why a
-/// low accuracy is expected while it lasts (reference/science §1).
+/// low accuracy is expected while it lasts.
 std::string ProgressNote(const TrainProgress& progress, double tokens_per_second);
 
 }  // namespace retort

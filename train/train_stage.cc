@@ -27,7 +27,7 @@
 namespace retort {
 namespace {
 
-// So many steps without a finite gradient mean that the run is lost (reference/reliability §3).
+// So many steps without a finite gradient mean that the run is lost.
 constexpr int64_t kMaxSkippedInARow = 10;
 
 /// LibTorch's own threads stay out of the way while slices run on ours.

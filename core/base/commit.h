@@ -1,5 +1,5 @@
-// Atomic publication of files (reference/reliability §5.1): temp -> fsync -> link -> sidecar ->
-// fsync of the directory. The sidecar JSON is the commit point: readers trust only what one names.
+// Atomic publication of files: temp -> fsync -> link -> sidecar -> fsync of the directory. The
+// sidecar JSON is the commit point: readers trust only what one names.
 #pragma once
 
 #include <optional>

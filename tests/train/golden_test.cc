@@ -1,9 +1,11 @@
-// Parity with PyTorch over ten training steps; goldens and tolerances: tests/data/train.
+// Parity with PyTorch over ten training steps, for every architecture; goldens and tolerances:
+// tests/data/train.
 #include <ATen/ATen.h>
 
 #include <map>
 
 #include "core/lm/checkpoint/checkpoint.h"
+#include "tests/core/lm/goldens.h"
 #include "tests/train/train_fixture.h"
 #include "train/batch_gradient.h"
 #include "train/optimizer.h"
@@ -16,39 +18,44 @@ namespace {
 constexpr double kRelative = 1e-5;
 constexpr double kWeightTolerance = 2e-5;
 
-std::string GoldenPath(const std::string& name) {
-  return StrCat(RETORT_TEST_DATA, "/train/llama_ten_steps/", name);
+std::string TrainGolden(const std::string& name) {
+  return StrCat(RETORT_TEST_DATA, "/train/", name);
 }
 
-struct GoldenRun {
-  Json json;
-  std::vector<Example> examples;
-  DecoderWeights weights;
-  OptimizerConfig optimizer;
+/// A golden's examples, in batches, and what trains on them.
+struct Course {
+  explicit Course(const Json& golden) : batch_size(golden.at("batch_size").get<int64_t>()) {
+    for (const Json& json : golden.at("examples")) {
+      Example example;
+      example.problem_id = StrCat("golden-", examples.size());
+      json.at("prompt_ids").get_to(example.prompt_ids);
+      json.at("completion_ids").get_to(example.completion_ids);
+      json.at("weight").get_to(example.weight);
+      examples.push_back(std::move(example));
+    }
+    const Json& options = golden.at("optimizer");
+    options.at("lr").get_to(optimizer.lr);
+    options.at("weight_decay").get_to(optimizer.weight_decay);
+    options.at("clip_norm").get_to(optimizer.clip_norm);
+    options.at("warmup_steps").get_to(optimizer.warmup_steps);
+    options.at("final_lr_ratio").get_to(optimizer.final_lr_ratio);
+  }
 
   std::vector<const Example*> Batch(int64_t step) const {
-    const auto size = json.at("batch_size").get<int64_t>();
     std::vector<const Example*> batch;
-    for (int64_t i = step * size; i < (step + 1) * size; ++i) {
+    for (int64_t i = step * batch_size; i < (step + 1) * batch_size; ++i) {
       batch.push_back(&examples[static_cast<size_t>(i)]);
     }
     return batch;
   }
+
+  int64_t batch_size;
+  std::vector<Example> examples;
+  OptimizerConfig optimizer;
 };
 
-GoldenRun LoadGolden() {
-  GoldenRun run;
-  run.json = ParseJson(RealEnv().ReadFile(GoldenPath("run.json")), "run.json");
-  for (const Json& json : run.json.at("examples")) {
-    Example example;
-    example.problem_id = StrCat("golden-", run.examples.size());
-    json.at("prompt_ids").get_to(example.prompt_ids);
-    json.at("completion_ids").get_to(example.completion_ids);
-    json.at("weight").get_to(example.weight);
-    run.examples.push_back(std::move(example));
-  }
+DecoderWeights WeightsOf(const Json& shape, const std::string& safetensors) {
   ModelConfig model;
-  const Json& shape = run.json.at("shape");
   shape.at("vocab_size").get_to(model.vocab_size);
   shape.at("hidden_size").get_to(model.hidden_size);
   shape.at("intermediate_size").get_to(model.intermediate_size);
@@ -57,15 +64,9 @@ GoldenRun LoadGolden() {
   shape.at("num_key_value_heads").get_to(model.num_key_value_heads);
   shape.at("head_dim").get_to(model.head_dim);
   shape.at("max_position_embeddings").get_to(model.max_position_embeddings);
-  run.weights = InitWeights(model, {}, Rng::DeriveKey({uint64_t{0}, "overwritten"}));
-  CopyInto(ReadSafetensors(RealEnv(), GoldenPath("initial.safetensors")), run.weights);
-  const Json& options = run.json.at("optimizer");
-  options.at("lr").get_to(run.optimizer.lr);
-  options.at("weight_decay").get_to(run.optimizer.weight_decay);
-  options.at("clip_norm").get_to(run.optimizer.clip_norm);
-  options.at("warmup_steps").get_to(run.optimizer.warmup_steps);
-  options.at("final_lr_ratio").get_to(run.optimizer.final_lr_ratio);
-  return run;
+  DecoderWeights weights = InitWeights(model, {}, Rng::DeriveKey({uint64_t{0}, "overwritten"}));
+  CopyInto(ReadSafetensors(RealEnv(), safetensors), weights);
+  return weights;
 }
 
 void ExpectGradientNorms(const BatchGradient& gradient, const Json& norms, int64_t step) {
@@ -76,8 +77,8 @@ void ExpectGradientNorms(const BatchGradient& gradient, const Json& norms, int64
   }
 }
 
-void ExpectFirstGradients(const BatchGradient& gradient) {
-  const auto golden = ReadSafetensors(RealEnv(), GoldenPath("first_gradients.safetensors"));
+void ExpectGradients(const BatchGradient& gradient, const std::string& safetensors) {
+  const auto golden = ReadSafetensors(RealEnv(), safetensors);
   ASSERT_EQ(golden.size(), gradient.Parameters().size());
   for (const auto& [name, parameter] : gradient.Parameters()) {
     const double largest = golden.at(name).abs().max().item<double>();
@@ -85,36 +86,55 @@ void ExpectFirstGradients(const BatchGradient& gradient) {
   }
 }
 
-class TenSteps : public testing::TestWithParam<int> {};
-
-TEST_P(TenSteps, EqualPyTorchLossGradientsAndWeights) {
-  GoldenRun run = LoadGolden();
+/// Trains `weights` for as many steps as the golden has, comparing each with it.
+void ExpectSteps(const DecoderWeights& weights, const Course& course, const Json& steps,
+                 int accumulation, const std::string& first_gradients) {
   const auto document = ConfigDocument::Parse("name: sft", "test.yaml", {});
   const auto objective = MakeObjective(document->Root());
   ThreadPool pool(2);
-  BatchGradient gradient(run.weights, *objective, TrainOps("float32", at::kCPU), 2, pool);
+  BatchGradient gradient(weights, *objective, TrainOps("float32", at::kCPU), 2, pool);
   AdamW optimizer(gradient.Parameters());
-  const Json& steps = run.json.at("steps");
   for (int64_t step = 0; step < std::ssize(steps); ++step) {
     const Json& golden = steps.at(static_cast<size_t>(step));
-    const double loss = gradient.Compute(run.Batch(step), GetParam()).mean();
+    const double loss = gradient.Compute(course.Batch(step), accumulation).mean();
     const auto golden_loss = golden.at("loss").get<double>();
     EXPECT_NEAR(loss, golden_loss, kRelative * golden_loss) << "step " << step;
     ExpectGradientNorms(gradient, golden.at("grad_norms"), step);
-    if (step == 0) ExpectFirstGradients(gradient);
-    const double norm = ClipGradNorm(gradient.Parameters(), run.optimizer.clip_norm);
+    if (step == 0 && !first_gradients.empty()) ExpectGradients(gradient, first_gradients);
+    const double norm = ClipGradNorm(gradient.Parameters(), course.optimizer.clip_norm);
     EXPECT_NEAR(norm, golden.at("grad_norm").get<double>(), kRelative * norm) << "step " << step;
-    const double lr = LearningRate(run.optimizer, step, std::ssize(steps));
+    const double lr = LearningRate(course.optimizer, step, std::ssize(steps));
     EXPECT_DOUBLE_EQ(lr, golden.at("lr").get<double>()) << "step " << step;
-    optimizer.Step({.lr = lr, .weight_decay = run.optimizer.weight_decay});
+    optimizer.Step({.lr = lr, .weight_decay = course.optimizer.weight_decay});
   }
-  const auto final = ReadSafetensors(RealEnv(), GoldenPath("final.safetensors"));
-  for (const auto& [name, parameter] : NamedParameters(std::as_const(run.weights))) {
+}
+
+class TenSteps : public testing::TestWithParam<int> {};
+
+TEST_P(TenSteps, EqualPyTorchLossGradientsAndWeights) {
+  const std::string folder = TrainGolden("llama_ten_steps/");
+  const Json run = ParseJson(RealEnv().ReadFile(folder + "run.json"), "run.json");
+  const DecoderWeights weights = WeightsOf(run.at("shape"), folder + "initial.safetensors");
+  ExpectSteps(weights, Course(run), run.at("steps"), GetParam(),
+              folder + "first_gradients.safetensors");
+  const auto final = ReadSafetensors(RealEnv(), folder + "final.safetensors");
+  for (const auto& [name, parameter] : NamedParameters(weights)) {
     EXPECT_LE(MaxDifference(parameter, final.at(name)), kWeightTolerance) << name;
   }
 }
 
 INSTANTIATE_TEST_SUITE_P(Accumulation, TenSteps, testing::Values(1, 2, 4));
+
+class TenStepsOfCheckpoint : public testing::TestWithParam<const char*> {};
+
+TEST_P(TenStepsOfCheckpoint, EqualTransformersLossAndGradients) {
+  const std::string file = TrainGolden("checkpoints_ten_steps.json");
+  const Json run = ParseJson(RealEnv().ReadFile(file), file);
+  const DecoderWeights weights = LoadCheckpoint(RealEnv(), GoldenPath(GetParam()));
+  ExpectSteps(weights, Course(run), run.at("models").at(GetParam()), 1, "");
+}
+
+INSTANTIATE_TEST_SUITE_P(Checkpoints, TenStepsOfCheckpoint, testing::ValuesIn(kGoldenModels));
 
 }  // namespace
 }  // namespace retort

@@ -17,7 +17,7 @@
 namespace retort {
 
 /// Tensors of a safetensors file (F32, F16, BF16, F64, I64, I32, U8), copied to CPU memory.
-/// Error(kData) naming the file for anything malformed, see reference/reliability §7.
+/// Error(kData) naming the file for anything malformed.
 std::map<std::string, at::Tensor> ReadSafetensors(
     const Env& env, const std::string& path,
     std::map<std::string, std::string>* metadata = nullptr);

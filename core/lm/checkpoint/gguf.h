@@ -88,8 +88,8 @@ class GgufFile {
   std::vector<GgufTensor> tensors_;
 };
 
-/// Maps and checks a file. Error(kData) naming it and the cause for anything malformed, too large
-/// (reference/reliability §7) or of a type Retort does not read.
+/// Maps and checks a file. Error(kData) naming it and the cause for anything malformed, too large,
+/// or of a type Retort does not read.
 GgufFile ReadGguf(const Env& env, const std::string& path);
 
 /// The same of bytes that are mapped already; `path` is for messages.

@@ -29,8 +29,8 @@ inline constexpr SafetensorsType kSafetensorsTypes[] = {
     {"F32", 4}, {"F16", 2}, {"BF16", 2}, {"F64", 8}, {"I64", 8}, {"I32", 4}, {"U8", 1}};
 
 /// `bytes` are the whole file and outlive the result. Error(kData) naming `path` and the cause for
-/// anything malformed or too large (reference/reliability §7): entries have known types and the
-/// size of their shape, and lie without holes, overlaps or leftovers.
+/// anything malformed or too large: entries have known types and the size of their shape, and lie
+/// without holes, overlaps or leftovers.
 SafetensorsFile ParseSafetensors(std::string_view bytes, const std::string& path);
 
 }  // namespace retort

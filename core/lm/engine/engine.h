@@ -2,7 +2,7 @@
 //
 // Generate and Score are blocking and thread-safe: callers on many threads share one continuous
 // batch. A row's result depends only on (prompt ids, sampling, row key), never on what else is in
-// the batch, on threads, or on what the prefix tree held (DESIGN "Engine and search").
+// the batch, on threads, or on what the prefix tree held.
 #pragma once
 
 #include <cstdint>

@@ -1,4 +1,4 @@
-// The decoder, written once over two sets of ops (DESIGN "One forward, two sets of ops").
+// The decoder, written once over two sets of ops.
 //
 // Rows are tokens of one or more sequences laid end to end; no padding. Without a cache each
 // sequence attends to itself (training, scoring); with one, each row's key and value go to its slot
@@ -81,7 +81,7 @@ std::unique_ptr<DecoderOps> MakeCompositeOps(at::ScalarType matmul_dtype = at::k
 at::Tensor RotaryFrequencies(const RopeConfig& rope, int64_t width);
 
 /// Our CPU kernels over packed weights; only under c10::InferenceMode. Same bits for every Isa,
-/// thread count and batch (DESIGN "Numerics rule"). `pool` outlives the ops.
+/// thread count and batch (the numerics rule of kernels/kernels.h). `pool` outlives the ops.
 std::unique_ptr<DecoderOps> MakeNativeOps(ThreadPool& pool, Isa isa = Isa::kAuto);
 
 /// Logits [R, V] float32 for the batch's logit rows (all rows if none are named).

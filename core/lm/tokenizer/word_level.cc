@@ -5,6 +5,7 @@
 #include <map>
 #include <optional>
 #include <unordered_map>
+#include <unordered_set>
 #include <utility>
 
 #include "core/base/commit.h"
@@ -337,11 +338,10 @@ std::unique_ptr<Tokenizer> MakeWordLevelTokenizer(const std::vector<std::string>
   vocabulary.added = {0, 1, 2, 3};
   vocabulary.unk_token = "<unk>";
   vocabulary.ids = {.bos = 1, .eos = 2, .pad = 0, .unk = 3, .adds_bos = true};
+  std::unordered_set<std::string> known(vocabulary.pieces.begin(), vocabulary.pieces.end());
   for (const std::string& word : words) {
     RETORT_CHECK(IsOneWord(word), "\"", word, "\" is not one word");
-    const auto& pieces = vocabulary.pieces;
-    RETORT_CHECK(std::find(pieces.begin(), pieces.end(), word) == pieces.end(), "the word \"", word,
-                 "\" is given twice");
+    RETORT_CHECK(known.insert(word).second, "the word \"", word, "\" is given twice");
     vocabulary.pieces.push_back(word);
   }
   vocabulary.special.assign(vocabulary.pieces.size(), false);

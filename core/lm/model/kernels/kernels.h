@@ -1,12 +1,11 @@
 // The native CPU kernels as a table of functions, one table for each instruction set.
 //
-// Numerics rule (DESIGN "One forward, two sets of ops"): equal arguments give equal bits in every
-// table. A matrix product's output is one ascending chain of fused multiply-adds over the input
-// index that starts at the bias (or 0); with bfloat16 inputs the second of each pair of inputs
-// comes before the first, and denormals count as zero, as AVX512-BF16 does it. Other sums run over
-// 16 lanes (lane = index mod 16), each an ascending chain, added by one fixed tree. A row's result
-// depends on that row alone. Pure functions over raw float32 memory; no allocation, no threads:
-// callers split rows or outputs.
+// Numerics rule: equal arguments give equal bits in every table. A matrix product's output is one
+// ascending chain of fused multiply-adds over the input index that starts at the bias (or 0); with
+// bfloat16 inputs the second of each pair of inputs comes before the first, and denormals count as
+// zero, as AVX512-BF16 does it. Other sums run over 16 lanes (lane = index mod 16), each an
+// ascending chain, added by one fixed tree. A row's result depends on that row alone. Pure
+// functions over raw memory; no allocation, no threads: callers split rows or outputs.
 #pragma once
 
 #include <cstdint>
