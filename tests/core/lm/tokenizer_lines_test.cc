@@ -1,4 +1,5 @@
-// Byte-pair tokenizers against `tokenizers`: see tests/data/lm/make_bpe_goldens.py.
+// Tokenizers against `tokenizers` and `sentencepiece` on many lines: see
+// tests/data/lm/make_bpe_goldens.py.
 #include <gtest/gtest.h>
 
 #include <chrono>
@@ -125,6 +126,18 @@ class BpeGoldenTest : public testing::TestWithParam<const char*> {
 TEST_P(BpeGoldenTest, TenThousandLinesGiveTheReferencesIdsAndTexts) {
   ExpectReferencesIdsAndTexts(*tokenizer_, golden_);
 }
+
+// tests/data/lm/make_line_goldens.py.
+class LinesGoldenTest : public testing::TestWithParam<const char*> {};
+
+TEST_P(LinesGoldenTest, TenThousandLinesGiveTheReferencesIdsAndTexts) {
+  ExpectReferencesIdsAndTexts(*LoadTokenizer(RealEnv(), GoldenPath(GetParam())),
+                              GoldenJson(std::string(GetParam()) + "_hashes.json"));
+}
+
+INSTANTIATE_TEST_SUITE_P(Formats, LinesGoldenTest,
+                         testing::Values("sentencepiece_unigram", "sentencepiece_bpe",
+                                         "word_level"));
 
 // The real vocabulary, where it is: RETORT_SMOLLM2_GGUF=FILE
 // (tests/data/lm/make_smollm2_golden.py).
