@@ -1,4 +1,4 @@
-"""Writes the goldens of tests/core/lm/tokenizer_lines_test.cc: tiny BPE tokenizers, ids and texts they give.
+"""Writes the goldens of tests/core/lm/tokenizer_lines_test.cc: tiny BPE tokenizers, ids and texts.
 
 Made once with tokenizers 0.23.3. For each configuration NAME of CONFIGURATIONS:
   NAME/tokenizer.json, NAME/tokenizer_config.json   a vocabulary of some 700 pieces, trained here

