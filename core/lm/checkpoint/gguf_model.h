@@ -1,6 +1,6 @@
-// Models of the llama architecture in GGUF files, as llama.cpp's converter writes them, under
-// Hugging Face's names and in Hugging Face's order of rows. Their tokenizer is read elsewhere, from
-// the metadata that GgufFile gives.
+// Models of the architectures llama, qwen2 and qwen3 in GGUF files, as llama.cpp's converter writes
+// them, under Hugging Face's names and in Hugging Face's order of rows. Their tokenizer is read
+// elsewhere, from the metadata that GgufFile gives.
 #pragma once
 
 #include <string>
@@ -11,9 +11,10 @@
 
 namespace retort {
 
-/// The shape of the model, from the llama.* keys and from which tensors there are: the head is tied
-/// when output.weight is absent. Error(kData) naming the file for another architecture, mixtures of
-/// experts, rotary scaling, and keys missing or out of range.
+/// The shape of the model, from the keys of its architecture and from which tensors there are: the
+/// head is tied when output.weight is absent. Error(kData) naming the file for another
+/// architecture, mixtures of experts, rotary scaling other than linear and Llama 3's, and keys
+/// missing or out of range.
 ModelConfig GgufModelConfig(const GgufFile& file);
 
 /// Every tensor as float32 on the CPU, with the converter's permutation of query and key rows

@@ -16,7 +16,6 @@ namespace {
 /// The golden's shape, as config.json would have it.
 ModelConfig ConfigOf(const Json& golden) {
   Json config = golden.at("config");
-  config["model_type"] = "llama";
   config["hidden_act"] = "silu";
   return ModelConfig::FromHuggingFace(config, "golden");
 }
@@ -43,7 +42,8 @@ TEST_P(GgufModelGoldenTest, HasTheShapeAndTheUnpermutedValuesOfTheModel) {
 }
 
 INSTANTIATE_TEST_SUITE_P(Models, GgufModelGoldenTest,
-                         testing::Values("llama_grouped", "llama_biased"));
+                         testing::Values("llama_grouped", "llama_biased", "llama3_scaled",
+                                         "qwen2_linear", "qwen3"));
 
 TEST(GgufModel, ItsWeightsSaveAsAHuggingFaceFolder) {
   const DecoderWeights weights = LoadGguf(RealEnv(), GoldenPath("gguf/llama_biased.gguf"));
@@ -122,7 +122,7 @@ TEST_F(GgufModelTest, TakesTheFormatsDefaults) {
 
 TEST_F(GgufModelTest, RefusesOtherArchitecturesByName) {
   Set("general.architecture", TextKey("general.architecture", "gemma3"));
-  ExpectRefusal("architecture \"gemma3\" is not supported; supported: llama");
+  ExpectRefusal("architecture \"gemma3\" is not supported; supported: llama, qwen2, qwen3");
   Set("general.architecture", TextKey("general.architecture", std::string(999, '\n')));
   ExpectRefusal("is not supported; supported: llama");
   keys_.erase("general.architecture");
@@ -149,8 +149,17 @@ TEST_F(GgufModelTest, RefusesWhatWouldChangeTheModelSilently) {
   refused("llama.vocab_size", number("llama.vocab_size", 6), "token_embd.weight has 5 rows");
   refused("llama.rope.scaling.type", TextKey("llama.rope.scaling.type", "yarn"),
           "rotary scaling \"yarn\" is not supported");
-  tensors_["rope_freqs.weight"] = {1};
-  ExpectRefusal("rotary scaling by tensor rope_freqs.weight is not supported");
+  refused("llama.rope.scaling.type", TextKey("llama.rope.scaling.type", "linear"),
+          "key llama.rope.scaling.factor is missing");
+}
+
+TEST_F(GgufModelTest, RefusesTablesOfFrequenciesThatAreNotLlama3s) {
+  for (const uint64_t length : {1U, 2U}) {  // zeros, and too many
+    tensors_["rope_freqs.weight"] = {length};
+    ExpectRefusal("tensor rope_freqs.weight is not supported; supported: Llama 3's scaling");
+  }
+  Set("llama.rope.scaling.type", TextKey("llama.rope.scaling.type", "linear"));
+  ExpectRefusal("rotary scaling \"linear\" beside a table of frequencies is not supported");
 }
 
 TEST_F(GgufModelTest, RefusesKeysOutOfRange) {

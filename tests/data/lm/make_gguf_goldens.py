@@ -89,8 +89,9 @@ def permute(weights, heads):
             .swapaxes(1, 2).reshape(weights.shape))
 
 
-def parameters(shape, tied, biased):
+def parameters(shape, tied, biased, architecture="llama"):
     """(GGUF name, Hugging Face name, shape, heads to permute or 0) of every parameter."""
+    permuted = int(architecture == "llama")
     d, f, v = shape["hidden_size"], shape["intermediate_size"], shape["vocab_size"]
     h, g, k = (shape[key] for key in ("num_attention_heads", "num_key_value_heads", "head_dim"))
     yield "token_embd.weight", "model.embed_tokens.weight", (v, d), 0
@@ -99,15 +100,17 @@ def parameters(shape, tied, biased):
         yield theirs + "attn_norm.weight", ours + "input_layernorm.weight", (d,), 0
         yield theirs + "ffn_norm.weight", ours + "post_attention_layernorm.weight", (d,), 0
         for name, hf_name, rows, columns, heads in [
-                ("attn_q", "self_attn.q_proj", h * k, d, h),
-                ("attn_k", "self_attn.k_proj", g * k, d, g),
+                ("attn_q", "self_attn.q_proj", h * k, d, h * permuted),
+                ("attn_k", "self_attn.k_proj", g * k, d, g * permuted),
                 ("attn_v", "self_attn.v_proj", g * k, d, 0),
                 ("attn_output", "self_attn.o_proj", d, h * k, 0),
                 ("ffn_gate", "mlp.gate_proj", f, d, 0), ("ffn_up", "mlp.up_proj", f, d, 0),
                 ("ffn_down", "mlp.down_proj", d, f, 0)]:
             yield f"{theirs}{name}.weight", f"{ours}{hf_name}.weight", (rows, columns), heads
-            if biased:
+            if biased and (architecture == "llama" or name in ("attn_q", "attn_k", "attn_v")):
                 yield f"{theirs}{name}.bias", f"{ours}{hf_name}.bias", (rows,), heads
+        for name in ["q_norm", "k_norm"] if architecture == "qwen3" else []:
+            yield f"{theirs}attn_{name}.weight", f"{ours}self_attn.{name}.weight", (k,), 0
     yield "output_norm.weight", "model.norm.weight", (d,), 0
     if not tied:
         yield "output.weight", "lm_head.weight", (v, d), 0
@@ -129,6 +132,26 @@ def add_config(writer, shape, explicit_head_dim):
         writer.add_value_length(shape["head_dim"])
 
 
+def llama3_divisors(shape):
+    """What the converter (LlamaModel.generate_extra_tensors) makes of rope_scaling."""
+    scaling = shape["rope_scaling"]
+    low, high = scaling["low_freq_factor"], scaling["high_freq_factor"]
+    context, factor = scaling["original_max_position_embeddings"], scaling["factor"]
+    k = shape["head_dim"]
+    wavelengths = 2 * np.pi * shape["rope_theta"] ** (np.arange(0, k, 2, dtype=np.float32) / k)
+    smooth = np.clip((context / wavelengths - low) / (high - low), 0, 1)
+    return (1 / ((1 - smooth) / factor + smooth)).astype(np.float32)
+
+
+def add_scaling(writer, shape):
+    scaling = shape.get("rope_scaling", {"rope_type": "none"})
+    if scaling["rope_type"] == "linear":
+        writer.add_rope_scaling_type(gguf.RopeScalingType.LINEAR)
+        writer.add_rope_scaling_factor(scaling["factor"])
+    if scaling["rope_type"] == "llama3":
+        writer.add_tensor("rope_freqs.weight", llama3_divisors(shape))
+
+
 def add_tokenizer(writer, vocab_size):
     writer.add_tokenizer_model("gpt2")
     writer.add_tokenizer_pre("smollm")
@@ -141,15 +164,16 @@ def add_tokenizer(writer, vocab_size):
     writer.add_chat_template("{% for message in messages %}\n{{ message }}{% endfor %}")
 
 
-def write_model(name, shape, types, tied, biased):
+def write_model(name, shape, types, tied, biased, architecture="llama"):
     """Each matrix takes the next of `types`; vectors are F32. Quantised rows are permuted whole, so
     the expectation needs no inverse: it is the unpermuted matrix, quantised and back."""
     rng = np.random.default_rng(20)
-    writer = gguf.GGUFWriter(OUT / f"{name}.gguf", "llama")
+    writer = gguf.GGUFWriter(OUT / f"{name}.gguf", architecture)
     add_config(writer, shape, explicit_head_dim=tied)
+    add_scaling(writer, shape)
     add_tokenizer(writer, shape["vocab_size"])
     expected, matrices = {}, 0
-    for gguf_name, hf_name, sizes, heads in parameters(shape, tied, biased):
+    for gguf_name, hf_name, sizes, heads in parameters(shape, tied, biased, architecture):
         weights = rng.standard_normal(sizes).astype(np.float32)
         ggml_type = TYPES.F32
         if len(sizes) == 2:
@@ -162,7 +186,9 @@ def write_model(name, shape, types, tied, biased):
         back = gguf.quants.dequantize(gguf.quants.quantize(weights, ggml_type), ggml_type)
         expected[hf_name] = values_of(back)
     finish(writer)
-    config = {**shape, "tie_word_embeddings": tied, "attention_bias": biased, "mlp_bias": biased}
+    config = {**shape, "model_type": architecture, "tie_word_embeddings": tied}
+    if architecture == "llama":
+        config.update(attention_bias=biased, mlp_bias=biased)
     write_json(f"{name}.json", {"config": config, "tensors": expected})
 
 
@@ -216,6 +242,18 @@ def main():
         common, hidden_size=30, intermediate_size=20, num_attention_heads=5,
         num_key_value_heads=5, head_dim=6, rms_norm_eps=1e-6, rope_theta=500000.0),
         [TYPES.F32], tied=False, biased=True)
+    small = dict(common, hidden_size=24, intermediate_size=16, num_attention_heads=3,
+                 num_key_value_heads=1, head_dim=16, rms_norm_eps=1e-6)
+    write_model("llama3_scaled", dict(
+        small, rope_theta=500000.0, rope_scaling=dict(
+            rope_type="llama3", factor=32.0, low_freq_factor=1.0, high_freq_factor=4.0,
+            original_max_position_embeddings=8192)), [TYPES.F16], tied=True, biased=False)
+    write_model("qwen2_linear", dict(
+        small, head_dim=8, rope_theta=1000000.0,
+        rope_scaling=dict(rope_type="linear", factor=4.0)), [TYPES.F16], tied=False, biased=True,
+        architecture="qwen2")
+    write_model("qwen3", dict(small, rope_theta=1000000.0), [TYPES.BF16], tied=True, biased=False,
+                architecture="qwen3")
 
 
 if __name__ == "__main__":
