@@ -77,6 +77,31 @@ double LogBinomialHalf(int64_t n, int64_t k) {
          total * std::log(2.0);
 }
 
+/// For values in [lowest, 1] that are all the same, of which a resample tells nothing.
+Estimate IntervalOfEqualValues(double value, size_t n, double lowest, double level) {
+  const double unseen = WilsonInterval(0, static_cast<int64_t>(n), level).high;
+  return {.value = value,
+          .low = std::max(lowest, value - unseen),
+          .high = std::min(1.0, value + unseen)};
+}
+
+Estimate BootstrapOfMean(std::span<const double> values, double lowest, RngKey key, int resamples,
+                         double level) {
+  CheckBootstrap(values.size(), resamples, level);
+  const double first = values.front();
+  if (std::all_of(values.begin(), values.end(), [first](double v) { return v == first; })) {
+    return IntervalOfEqualValues(first, values.size(), lowest, level);
+  }
+  Rng rng(key);
+  std::vector<double> means(static_cast<size_t>(resamples));
+  for (double& mean : means) {
+    double sum = 0;
+    for (size_t i = 0; i < values.size(); ++i) sum += values[rng.NextBelow(values.size())];
+    mean = sum / static_cast<double>(values.size());
+  }
+  return PercentileInterval(Mean(values), means, level);
+}
+
 }  // namespace
 
 Estimate WilsonInterval(int64_t correct, int64_t n, double level) {
@@ -96,15 +121,7 @@ Estimate WilsonInterval(int64_t correct, int64_t n, double level) {
 }
 
 Estimate MeanBootstrap(std::span<const double> values, RngKey key, int resamples, double level) {
-  CheckBootstrap(values.size(), resamples, level);
-  Rng rng(key);
-  std::vector<double> means(static_cast<size_t>(resamples));
-  for (double& mean : means) {
-    double sum = 0;
-    for (size_t i = 0; i < values.size(); ++i) sum += values[rng.NextBelow(values.size())];
-    mean = sum / static_cast<double>(values.size());
-  }
-  return PercentileInterval(Mean(values), means, level);
+  return BootstrapOfMean(values, 0, key, resamples, level);
 }
 
 Estimate PairedBootstrap(std::span<const double> a, std::span<const double> b, RngKey key,
@@ -112,7 +129,7 @@ Estimate PairedBootstrap(std::span<const double> a, std::span<const double> b, R
   RETORT_CHECK(a.size() == b.size(), a.size(), " scores against ", b.size());
   std::vector<double> differences(a.size());
   for (size_t i = 0; i < a.size(); ++i) differences[i] = a[i] - b[i];
-  return MeanBootstrap(differences, key, resamples, level);
+  return BootstrapOfMean(differences, -1, key, resamples, level);
 }
 
 Estimate PairedRatioBootstrap(std::span<const double> a, std::span<const double> b, RngKey key,

@@ -20,7 +20,9 @@ struct Estimate {
 Estimate WilsonInterval(int64_t correct, int64_t n, double level = 0.95);
 
 /// Mean of per-problem differences a[i] - b[i] with a percentile bootstrap over problems.
-/// Scores are in [0,1]: 0/1 for one seed, the mean over seeds otherwise. Sizes must be equal.
+/// Scores are in [0,1]: 0/1 for one seed, the mean over seeds otherwise. Sizes must be equal. Where
+/// all differences are the same, the interval reaches as far on either side as n problems without
+/// another one allow (Wilson's for 0 of n).
 Estimate PairedBootstrap(std::span<const double> a, std::span<const double> b, RngKey key,
                          int resamples = 10000, double level = 0.95);
 
@@ -28,7 +30,7 @@ Estimate PairedBootstrap(std::span<const double> a, std::span<const double> b, R
 Estimate PairedRatioBootstrap(std::span<const double> a, std::span<const double> b, RngKey key,
                               int resamples = 10000, double level = 0.95);
 
-/// Mean with a percentile bootstrap.
+/// Mean of scores in [0,1] with a percentile bootstrap; of equal scores as above.
 Estimate MeanBootstrap(std::span<const double> values, RngKey key, int resamples = 10000,
                        double level = 0.95);
 

@@ -115,12 +115,29 @@ TEST(Statistics, BootstrapIsAFunctionOfItsKey) {
   EXPECT_EQ(first.high, again.high);
 }
 
-// Pairing removes the spread that the two arms share: equal scores have no interval at all.
-TEST(Statistics, PairedBootstrapUsesThePairs) {
+// Two hundred problems without a difference do not show that there is none.
+TEST(Statistics, EqualValuesHaveTheIntervalOfWhatWasNeverSeen) {
+  const double unseen = WilsonInterval(0, 200).high;
+  EXPECT_NEAR(unseen, 0.0188, 1e-4);
   const std::vector<double> a = Bits(200, 90);
   const Estimate same = PairedBootstrap(a, a, {1, 1}, 1000);
-  EXPECT_EQ(same.low, 0);
-  EXPECT_EQ(same.high, 0);
+  EXPECT_EQ(same.value, 0);
+  EXPECT_EQ(same.low, -unseen);
+  EXPECT_EQ(same.high, unseen);
+  const Estimate opposite = PairedBootstrap(Bits(200, 0), Bits(200, 200), {1, 1}, 1000);
+  EXPECT_EQ(opposite.low, -1);
+  EXPECT_EQ(opposite.high, -1 + unseen);
+  const Estimate none = MeanBootstrap(Bits(200, 0), {1, 1});
+  EXPECT_EQ(none.low, 0);
+  EXPECT_EQ(none.high, unseen);
+  const Estimate all = MeanBootstrap(Bits(200, 200), {1, 1});
+  EXPECT_EQ(all.low, 1 - unseen);
+  EXPECT_EQ(all.high, 1);
+}
+
+// Pairing removes the spread that the two arms share.
+TEST(Statistics, PairedBootstrapUsesThePairs) {
+  const std::vector<double> a = Bits(200, 90);
   const Estimate better = PairedBootstrap(Bits(200, 110), a, {1, 1}, 1000);
   EXPECT_DOUBLE_EQ(better.value, 0.1);
   EXPECT_GT(better.low, 0.05);
