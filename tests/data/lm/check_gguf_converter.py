@@ -1,13 +1,15 @@
 """Checks that GGUF files as llama.cpp's own converter writes them give back the model they were
 made of: Hugging Face folder -> convert_hf_to_gguf -> `retort export --to hf` -> equal logits.
 
-Usage: python check_gguf_converter.py RETORT_PROGRAM LLAMA_CPP_SOURCES
+Usage: RETORT_LLAMA_CPP=SOURCES python check_gguf_converter.py RETORT_PROGRAM
 The models are tiny and random: Llama with Llama 3's rotary scaling, Qwen2 with linear scaling, Qwen3.
-Exits with 1 on the first difference, and with 77 (skipped, and why) where a package is missing.
+Exits with 1 on the first difference, and with 77 (skipped, and why) where the sources or a package are
+missing.
 Last run with the sources in PyPI's llama-cpp-python 0.3.36, transformers 5.17.0, torch 2.11.0.
 """
 
 import json
+import os
 import pathlib
 import subprocess
 import sys
@@ -22,7 +24,10 @@ SHAPE = dict(vocab_size=VOCABULARY, hidden_size=48, intermediate_size=32, num_hi
              num_attention_heads=3, num_key_value_heads=1, head_dim=16, rms_norm_eps=1e-6,
              max_position_embeddings=96, initializer_range=0.3)
 
-retort, sources = sys.argv[1:]
+sources = os.environ.get("RETORT_LLAMA_CPP", "")
+if not os.path.exists(sources):
+    print("skipped: RETORT_LLAMA_CPP names no folder")
+    sys.exit(77)
 sys.path[:0] = [str(HERE), str(pathlib.Path(sources) / "gguf-py"), sources]
 try:
     import torch
@@ -75,7 +80,7 @@ def main():
             file, back = folder.with_suffix(".gguf"), folder.with_suffix(".back")
             with torch.inference_mode():
                 convert(model, folder, file)
-            subprocess.run([retort, "export", file, "--to", "hf", "-o", back], check=True)
+            subprocess.run([sys.argv[1], "export", file, "--to", "hf", "-o", back], check=True)
             worst = max((a - b).abs().max().item() for a, b in zip(logits(folder), logits(back)))
             print(f"{architecture}: max abs difference of logits {worst:.2e}")
             if not worst <= 1e-5:
