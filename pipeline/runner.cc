@@ -148,29 +148,6 @@ ModelConfig Runner::ShapeOf(const std::string& reference) {
   return config.keep_layers.empty() ? shape : WithLayers(shape, config.keep_layers);
 }
 
-void Runner::CheckKeptLayers() {
-  for (const auto& [name, config] : experiment_.train) {
-    if (config.keep_layers.empty()) continue;
-    const int layers = ShapeOf(config.init_from).num_hidden_layers;
-    if (config.keep_layers.back() < layers) continue;
-    throw Error(ExitCode::kConfig, StrCat("train.", name, ".keep_layers: there is no layer ",
-                                          config.keep_layers.back(), ", ", config.init_from,
-                                          " has layers 0..", layers - 1));
-  }
-}
-
-void Runner::CheckInputs() {
-  for (const ProblemSplit& split : experiment_.splits) Problems(split.name);
-  CheckPlayers();
-  for (const std::string& path : experiment_.ModelPaths()) {
-    const LoadedModel model = LoadModel(env_, path, GetTokenizer());
-    state_->checkpoint_sha[path] = model.sha256;
-    state_->shapes[path] = model.weights.config;
-  }
-  CheckKeptLayers();
-  for (auto& [name, config] : experiment_.train) config.model = ShapeOf(name);
-}
-
 std::optional<Json> Runner::KeyFacts(size_t index) {
   const StageNode& node = experiment_.nodes[index];
   Json inputs = Json::object();

@@ -48,8 +48,8 @@ class Runner {
   ModelConfig ShapeOf(const std::string& reference);
 
   /// Checks what needs files: checkpoints exist, load and agree with the tokenizer; problem files
-  /// parse; the task has the players that strategies name; the run folder is writable. Throws the
-  /// first failure.
+  /// parse; the task has the players that strategies name; prompts and completions fit the models;
+  /// the run folder is writable. Throws the first failure.
   void CheckInputs();
 
   /// Status of every node, in order. Reads only.
@@ -70,6 +70,7 @@ class Runner {
   void WriteRunFiles();
   void CheckKeptLayers();
   void CheckPlayers();
+  void CheckLengths();
   void RunNode(size_t node, const NodeStatus& status);
   NodeStatus NodeStatusOf(size_t node);
   /// Re-hashes what a finished stage wrote; throws Error(kData) naming the damaged file.

@@ -189,22 +189,4 @@ void Runner::RunEval(size_t index, const StageContext& context) {
   }
 }
 
-void Runner::CheckPlayers() {
-  const Task& task = *experiment_.task;
-  const auto check = [&](const std::string& where, const std::string& split,
-                         const SearchStrategy& strategy) {
-    if (strategy.CanSearch(task, Problems(split).front().question)) return;
-    throw Error(ExitCode::kConfig, StrCat(where, ": task ", task.Name(), " has no player for ",
-                                          strategy.Name(), " - choose another strategy"));
-  };
-  for (const auto& [name, config] : experiment_.generate) {
-    check("generate." + name, config.problems, *config.strategy);
-  }
-  for (const auto& [name, config] : experiment_.eval) {
-    for (const ArmConfig& arm : config.arms) {
-      check(StrCat("eval.", name, ": arm ", arm.name), config.problems, *arm.strategy);
-    }
-  }
-}
-
 }  // namespace retort

@@ -120,6 +120,12 @@ TEST_F(OwnModelTest, MistakesAreNamedBeforeAnythingRuns) {
   refused("train.student.init_from=random", "of which model?");
   refused("chat=gemma", "chat: gemma needs a token");
   refused("chat=chatlm", "chatml");
+  refused("task.max_completion_tokens=120", "generate.search: 2 of 2 prompts are too long for ");
+  EXPECT_FALSE(RealEnv().Exists(Path("runs/own/generate")));
+  EXPECT_EQ(Own("generate",
+                {"task.max_completion_tokens=120", "generate.search.strategy.max_new_tokens=4"})
+                .code,
+            0);
 }
 
 TEST_F(OwnModelTest, AModelThatIsNotThereIsNamed) {
