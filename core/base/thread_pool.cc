@@ -13,9 +13,9 @@
 namespace retort {
 namespace {
 
-// About 10 microseconds of spinning: decoding starts a loop every few microseconds, and a sleeping
-// thread takes some 50 to wake.
-constexpr int kSpins = 400;
+// Some 50 to 100 microseconds of spinning, about what a sleeping thread takes to wake: decoding
+// starts a loop every few microseconds, and between two of a big model lies one row's attention.
+constexpr int kSpins = 4000;
 constexpr int64_t kMaxBlocks = int64_t{1} << 31;
 
 void Relax() {
