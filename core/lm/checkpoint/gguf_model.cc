@@ -201,7 +201,7 @@ Json Llama3ScalingJson(const GgufFile& file, const GgufTensor& table, double the
   }
   if (!scaling) {
     Fail(file, StrCat("tensor ", kRopeTable,
-                      " is not supported; supported: Llama 3's scaling with ", "limits 1 and 4"));
+                      " is not supported; supported: Llama 3's scaling with limits 1 and 4"));
   }
   return {{"rope_type", "llama3"},
           {"factor", scaling->factor},
@@ -249,8 +249,9 @@ std::optional<std::string> HuggingFaceName(std::string_view name) {
 }
 
 /// Heads whose rows the converter has permuted in this tensor, or 0.
-int PermutedHeads(const GgufFile& file, std::string_view name, const ModelConfig& config) {
-  if (!ArchitectureOf(file).permuted) return 0;
+int PermutedHeads(const Architecture& architecture, std::string_view name,
+                  const ModelConfig& config) {
+  if (!architecture.permuted) return 0;
   if (name.find(".attn_q.") != std::string_view::npos) return config.num_attention_heads;
   if (name.find(".attn_k.") != std::string_view::npos) return config.num_key_value_heads;
   return 0;
@@ -295,16 +296,16 @@ ModelConfig GgufModelConfig(const GgufFile& file) {
 
 DecoderWeights GgufWeights(const GgufFile& file) {
   const ModelConfig config = GgufModelConfig(file);
+  const Architecture& architecture = ArchitectureOf(file);
   std::map<std::string, at::Tensor> tensors;
   for (const GgufTensor& tensor : file.tensors()) {
     if (tensor.name == kRopeTable) continue;  // part of the config
     const auto name = HuggingFaceName(tensor.name);
     if (!name) {
-      Fail(file, StrCat("tensor ", tensor.name, " is none of a ", ArchitectureOf(file).name,
-                        " decoder's"));
+      Fail(file, StrCat("tensor ", tensor.name, " is none of a ", architecture.name, " decoder's"));
     }
     at::Tensor values = ReadTensor(tensor);
-    const int heads = PermutedHeads(file, tensor.name, config);
+    const int heads = PermutedHeads(architecture, tensor.name, config);
     if (heads > 0) values = UndoPermutation(values, heads);
     tensors.emplace(*name, std::move(values));
   }
