@@ -11,7 +11,7 @@ BENCH_RUN = configs/ring_sort/quickstart.yaml --runs "$(BUILD)/bench/runs" eval.
 SANITIZERS := address,undefined thread
 SECONDS := 300
 
-.PHONY: help quickstart test test-long build deps lint format bench sanitize fuzz cuda clean
+.PHONY: help quickstart test test-long build deps lint format bench sanitize fuzz cuda test-gpu clean
 
 help: ## list the targets
 	@grep -hE '^[a-z-]+:.*## ' Makefile | sed -E 's/:.*## /\t/' | expand -t 14
@@ -63,9 +63,15 @@ fuzz: ## run every fuzz program over the readers of foreign bytes (clang): make 
 	@bash cmake/install_packages.sh fuzz
 	@bash cmake/fuzz.sh build-fuzz "$(JOBS)" "$(SECONDS)"
 
-cuda: deps ## build with the CUDA libraries of LibTorch (needs the CUDA toolkit)
+cuda: deps ## build for one GPU in build-cuda/ (needs the CUDA toolkit)
 	@bash cmake/fetch_libtorch.sh cuda
 	@bash cmake/build.sh build-cuda "$(JOBS)" retort -DCMAKE_BUILD_TYPE=$(BUILD_TYPE) -DRETORT_CUDA=ON $(CMAKE_FLAGS)
+
+test-gpu: cuda ## the tests that need a GPU; they skip where there is none
+	@bash cmake/install_packages.sh test
+	@bash cmake/build.sh build-cuda "$(JOBS)" lm_test -DCMAKE_BUILD_TYPE=$(BUILD_TYPE) -DRETORT_CUDA=ON $(CMAKE_FLAGS)
+	@ninja -C build-cuda -j "$(JOBS)" train_test
+	@for t in lm train; do "build-cuda/tests/$${t}_test" --gtest_filter='*Cuda*' --gtest_brief=1 || exit 1; done
 
 clean: ## remove build folders (not .deps, not runs)
 	@rm -rf build build-*

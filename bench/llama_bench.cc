@@ -1,11 +1,12 @@
 // Throughput of a checkpoint (a Hugging Face folder or a .gguf file) through the engine, in the
 // shape of llama.cpp's llama-bench and llama-batched-bench: prefill of one prompt, then decoding of
-// a batch that shares a prompt. Prints one line a round for llama_cpp_peer.sh; asserts nothing.
-// PRECISION: float32 | bfloat16, as in engine.precision.
+// a batch that shares a prompt. Prints one line a round for llama_cpp_peer.sh and
+// transformers_peer.py; asserts nothing. PRECISION: float32 | bfloat16, as in engine.precision;
+// DEVICE: cpu | cuda | composite, the last LibTorch's operators on the GPU.
 //
-//   llama_bench MODEL THREADS PRECISION load
-//   llama_bench MODEL THREADS PRECISION prefill TOKENS ROUNDS
-//   llama_bench MODEL THREADS PRECISION decode BATCH PROMPT_TOKENS NEW_TOKENS ROUNDS
+//   llama_bench MODEL THREADS PRECISION DEVICE load
+//   llama_bench MODEL THREADS PRECISION DEVICE prefill TOKENS ROUNDS
+//   llama_bench MODEL THREADS PRECISION DEVICE decode BATCH PROMPT_TOKENS NEW_TOKENS ROUNDS
 #include <cstdio>
 #include <cstdlib>
 #include <memory>
@@ -92,11 +93,14 @@ int Run(const std::vector<std::string>& arguments) {
   const Seconds read;
   const auto tokenizer = TokenizerOf(weights.config.vocab_size);
   const Seconds made;
-  const auto engine =
-      MakeLocalEngine({.prefix_cache = true, .device = "cpu", .precision = arguments.at(2)},
-                      std::move(weights), *tokenizer, number(1));
+  const bool composite = arguments.at(3) == "composite";
+  const EngineConfig config{.kv_memory_mb = arguments.at(3) == "cpu" ? 512 : 4096,
+                            .kernels = composite ? "composite" : "auto",
+                            .device = composite ? "cuda" : arguments.at(3),
+                            .precision = arguments.at(2)};
+  const auto engine = MakeLocalEngine(config, std::move(weights), *tokenizer, number(1));
   const Seconds ready;
-  const std::string& mode = arguments.at(3);
+  const std::string& mode = arguments.at(4);
   if (mode == "load") {
     std::printf(
         "%s, %s: weights read in %.2f s, engine made in %.2f s (%.2f CPU-s together), peak "
@@ -105,9 +109,9 @@ int Run(const std::vector<std::string>& arguments) {
         ready.wall - made.wall, read.cpu - start.cpu + ready.cpu - made.cpu,
         static_cast<double>(PeakResidentBytes()) / 1e6);
   } else if (mode == "prefill") {
-    Prefill(*engine, number(4), number(5));
+    Prefill(*engine, number(5), number(6));
   } else {
-    Decode(*engine, number(4), number(5), number(6), number(7));
+    Decode(*engine, number(5), number(6), number(7), number(8));
   }
   return 0;
 }
@@ -117,7 +121,7 @@ int Run(const std::vector<std::string>& arguments) {
 int main(int argc, char** argv) {
   try {
     std::setvbuf(stdout, nullptr, _IOLBF, 0);
-    if (argc < 5) {
+    if (argc < 6) {
       std::fprintf(stderr, "usage: see the head of bench/llama_bench.cc\n");
       return static_cast<int>(retort::ExitCode::kUsage);
     }

@@ -69,7 +69,7 @@ peer_decode() {  # BATCH NEW_TOKENS
 our_rate() {
   local field=2
   if [ "$threads" = 1 ]; then field=4; fi
-  "$ours" "$work/bf16.gguf" "$threads" "$precision" "$@" 1 | awk -v f="$field" '{ print $f }'
+  "$ours" "$work/bf16.gguf" "$threads" "$precision" cpu "$@" 1 | awk -v f="$field" '{ print $f }'
 }
 median() { sort -g | awk '{ v[NR] = $1 } END { print v[int((NR + 1) / 2)] }'; }
 compare() {  # NAME OUR_ARGUMENTS -- PEER_COMMAND
@@ -87,7 +87,7 @@ compare() {  # NAME OUR_ARGUMENTS -- PEER_COMMAND
     "$(cut -d' ' -f3 "$log.ratios" | median)" "$rounds"
 }
 
-"$ours" "$work/bf16.gguf" "$threads" float32 load
+"$ours" "$work/bf16.gguf" "$threads" float32 cpu load
 echo "llama-cpp-python $version, $threads threads, tokens a second of $(
   [ "$threads" = 1 ] && echo CPU || echo wall) time, load $(cut -d' ' -f1 /proc/loadavg)"
 for precision in float32 bfloat16; do

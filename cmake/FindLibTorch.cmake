@@ -41,6 +41,7 @@ if(RETORT_CUDA)
   # Nothing of ours names a symbol of torch_cuda: without --no-as-needed it would be dropped.
   target_link_options(libtorch INTERFACE -Wl,--no-as-needed)
   target_link_libraries(libtorch INTERFACE LibTorch::torch_cuda LibTorch::c10_cuda)
+  target_link_libraries(libtorch INTERFACE CUDA::cudart)  # the shared one: LibTorch has it loaded
   target_compile_definitions(libtorch INTERFACE RETORT_CUDA=1)
 endif()
 add_library(LibTorch::LibTorch ALIAS libtorch)

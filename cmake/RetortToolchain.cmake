@@ -13,9 +13,9 @@ if(RETORT_MOLD)
 endif()
 
 # Every fused multiply-add in Retort is spelled out; the compiler may not make or split any.
-add_compile_options(-ffp-contract=off)
+add_compile_options($<$<COMPILE_LANGUAGE:CXX>:-ffp-contract=off>)
 if(CMAKE_CXX_COMPILER_ID STREQUAL "GNU" AND RETORT_CCACHE)
-  add_compile_options(-fpch-preprocess)
+  add_compile_options($<$<COMPILE_LANGUAGE:CXX>:-fpch-preprocess>)
 endif()
 
 # One sanitizer, or two that go together: address,undefined.

@@ -1,12 +1,14 @@
 #include "eval/arm_journal.h"
 
 #include "core/base/commit.h"
+#include "core/base/strings.h"
 #include "eval/report_format.h"
 
 namespace retort {
 
-ArmJournal::ArmJournal(const StageContext& context)
-    : key_(context.key), path_(JoinPath(JoinPath(context.dir, "journal"), "arms.jrn")) {
+ArmJournal::ArmJournal(const StageContext& context, CostClock clock)
+    : key_(StrCat(context.key, " by the ", ClockName(clock), "'s clock")),
+      path_(JoinPath(JoinPath(context.dir, "journal"), "arms.jrn")) {
   context.env.CreateDirs(ParentPath(path_));
   JournalReplay replay;
   journal_ = Journal::Open(context.env, path_, &replay);

@@ -1,5 +1,5 @@
 // What the arms of an unfinished eval have done: a killed one repeats at most the last ten minutes.
-// Records of another stage key are ignored. Single-threaded.
+// Records of another stage key, or timed by another clock, are ignored. Single-threaded.
 #pragma once
 
 #include <map>
@@ -17,7 +17,7 @@ namespace retort {
 class ArmJournal {
  public:
   /// `dir`/journal/arms.jrn of the stage folder.
-  explicit ArmJournal(const StageContext& context);
+  ArmJournal(const StageContext& context, CostClock clock);
 
   /// What an earlier process last kept; nullopt if it did not get so far.
   std::optional<SeedRun> Find(const std::string& arm, int seed_index) const;

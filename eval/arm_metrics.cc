@@ -45,17 +45,17 @@ void AddAccuracy(std::span<const SeedRun> runs, ArmResult* result) {
       AccuracyOf(Scores(*result), result->seeds, BootstrapKey("accuracy " + result->name));
 }
 
-void AddCosts(std::span<const SeedRun> runs, const PriceConfig& prices, ArmResult* result) {
+void AddCosts(std::span<const SeedRun> runs, double hour_price, ArmResult* result) {
   TokenCounts counts;
   double wall_s = 0;
-  double cpu_s = 0;
+  double cost_s = 0;
   for (const SeedRun& run : runs) {
     for (const ProblemOutcome& outcome : run.outcomes) counts += outcome.counts;
     wall_s += run.wall_seconds;
-    cpu_s += run.cpu_seconds;
+    cost_s += run.cost_seconds;
     result->engine_decoded += run.engine_decoded;
-    result->cpu_blocks.insert(result->cpu_blocks.end(), run.cpu_blocks.begin(),
-                              run.cpu_blocks.end());
+    result->cost_blocks.insert(result->cost_blocks.end(), run.cost_blocks.begin(),
+                               run.cost_blocks.end());
   }
   const double searches =
       std::max(1.0, static_cast<double>(result->n) * static_cast<double>(runs.size()));
@@ -66,8 +66,8 @@ void AddCosts(std::span<const SeedRun> runs, const PriceConfig& prices, ArmResul
   result->prefill_per_problem = static_cast<double>(counts.prefill_computed) / searches;
   result->verifier_calls_per_problem = static_cast<double>(counts.verifier_calls) / searches;
   result->flops_per_problem = counts.flops / searches;
-  result->cpu_seconds_per_problem = cpu_s / searches;
-  result->cost_per_1k = 1000 * result->cpu_seconds_per_problem / 3600 * prices.cpu_hour;
+  result->cost_seconds_per_problem = cost_s / searches;
+  result->cost_per_1k = 1000 * result->cost_seconds_per_problem / 3600 * hour_price;
 }
 
 double MeanTokensOfFirst(const SeedRun& run, int64_t k) {
@@ -133,8 +133,7 @@ Estimate AccuracyOf(std::span<const double> scores, int seeds, RngKey key) {
 }
 
 ArmResult SummariseArm(const ArmConfig& arm, std::span<const SeedRun> runs,
-                       std::span<const Problem> problems, int64_t parameters,
-                       const PriceConfig& prices) {
+                       std::span<const Problem> problems, int64_t parameters, double hour_price) {
   RETORT_CHECK(!runs.empty(), "arm ", arm.name, " has no run");
   for (const SeedRun& run : runs) {
     RETORT_CHECK(run.outcomes.size() == problems.size(), "arm ", arm.name, " answered ",
@@ -151,7 +150,7 @@ ArmResult SummariseArm(const ArmConfig& arm, std::span<const SeedRun> runs,
   result.n = static_cast<int64_t>(problems.size());
   result.items = MakeItems(runs, problems.size());
   AddAccuracy(runs, &result);
-  AddCosts(runs, prices, &result);
+  AddCosts(runs, hour_price, &result);
   AddSubsamples(arm, runs.front(), &result);
   AddHorizons(problems, &result);
   return result;

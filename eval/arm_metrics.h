@@ -17,10 +17,9 @@ namespace retort {
 Estimate AccuracyOf(std::span<const double> scores, int seeds, RngKey key);
 
 /// All figures but latency. `runs` holds one run a seed, each over the same `problems`. Curves and
-/// samples come from the first seed.
+/// samples come from the first seed. `hour_price`: money for an hour by the clock of the runs.
 ArmResult SummariseArm(const ArmConfig& arm, std::span<const SeedRun> runs,
-                       std::span<const Problem> problems, int64_t parameters,
-                       const PriceConfig& prices);
+                       std::span<const Problem> problems, int64_t parameters, double hour_price);
 
 /// Scores by problem.
 std::vector<double> Scores(const ArmResult& arm);

@@ -19,31 +19,36 @@
 namespace retort {
 namespace {
 
-constexpr size_t kCpuBlocks = 5;
+constexpr size_t kCostBlocks = 5;
 /// A shorter run is repeated: one hundredth of a second of somebody else's work would show in it.
 constexpr double kMinThroughputSeconds = 1.0;
 
 struct TimedSearches {
   std::vector<TraceTree> trees;  // of the problems asked for, or of the first of them
   double wall_seconds = 0;
-  double cpu_seconds = 0;
-  std::vector<double> cpu_blocks;
+  double cost_seconds = 0;
+  std::vector<double> cost_blocks;
 };
 
-/// Takes the process's CPU time whenever another part of the problems is finished.
-class CpuBlocks {
+double Now(CostClock clock) {
+  return clock == CostClock::kCpu ? ProcessCpuSeconds() : MonotonicSeconds();
+}
+
+/// Takes the time by the clock whenever another part of the problems is finished.
+class CostBlocks {
  public:
-  explicit CpuBlocks(size_t problems)
-      : problems_(problems),
-        blocks_(std::min(problems, kCpuBlocks)),
-        last_s_(ProcessCpuSeconds()) {}
+  CostBlocks(CostClock clock, size_t problems)
+      : clock_(clock),
+        problems_(problems),
+        blocks_(std::min(problems, kCostBlocks)),
+        last_s_(Now(clock)) {}
 
   void FinishedOne() {
     const std::lock_guard lock(mutex_);
     ++done_;
     const size_t end = (values_.size() + 1) * problems_ / blocks_;
     if (done_ < end) return;
-    const double now_s = ProcessCpuSeconds();
+    const double now_s = Now(clock_);
     values_.push_back((now_s - last_s_) / static_cast<double>(done_ - begin_));
     last_s_ = now_s;
     begin_ = done_;
@@ -51,13 +56,14 @@ class CpuBlocks {
   /// At least one, if a problem is finished.
   std::vector<double> Take() {
     if (values_.empty() && done_ > 0) {
-      values_.push_back((ProcessCpuSeconds() - last_s_) / static_cast<double>(done_));
+      values_.push_back((Now(clock_) - last_s_) / static_cast<double>(done_));
     }
     return std::move(values_);
   }
 
  private:
   std::mutex mutex_;
+  const CostClock clock_;
   size_t problems_;
   size_t blocks_;
   size_t done_ = 0;
@@ -129,9 +135,9 @@ TimedSearches SearchTimed(const ArmConfig& arm, Engine* engine, const ArmSetting
                               .engine = engine,
                               .seed = piece.seed,
                               .budget = {}};
-  CpuBlocks blocks(problems.size());
+  CostBlocks blocks(setting.clock, problems.size());
   const double wall_start_s = MonotonicSeconds();
-  const double cpu_start_s = ProcessCpuSeconds();
+  const double cost_start_s = Now(setting.clock);
   const auto search = [&](size_t i) {
     timed.trees[i] = arm.strategy->Search(problems[i].question, context);
     blocks.FinishedOne();
@@ -139,8 +145,8 @@ TimedSearches SearchTimed(const ArmConfig& arm, Engine* engine, const ArmSetting
   };
   timed.trees.resize(SearchFor(piece.seconds, problems.size(), Concurrency(arm, setting), search));
   timed.wall_seconds = MonotonicSeconds() - wall_start_s;
-  timed.cpu_seconds = ProcessCpuSeconds() - cpu_start_s;
-  timed.cpu_blocks = blocks.Take();
+  timed.cost_seconds = Now(setting.clock) - cost_start_s;
+  timed.cost_blocks = blocks.Take();
   return timed;
 }
 
@@ -148,8 +154,9 @@ TimedSearches SearchTimed(const ArmConfig& arm, Engine* engine, const ArmSetting
 void AddSearches(const ArmConfig& arm, TimedSearches timed, std::span<const Problem> problems,
                  const Task& task, SeedRun* run) {
   run->wall_seconds += timed.wall_seconds;
-  run->cpu_seconds += timed.cpu_seconds;
-  run->cpu_blocks.insert(run->cpu_blocks.end(), timed.cpu_blocks.begin(), timed.cpu_blocks.end());
+  run->cost_seconds += timed.cost_seconds;
+  run->cost_blocks.insert(run->cost_blocks.end(), timed.cost_blocks.begin(),
+                          timed.cost_blocks.end());
   const size_t before = run->outcomes.size();
   for (size_t i = 0; i < timed.trees.size(); ++i) {
     CheckTree(timed.trees[i], StrCat("arm ", arm.name, ", ", problems[i].question.id));
@@ -205,10 +212,10 @@ void RepeatShortRuns(std::vector<TimedRun> runs, const ArmSetting& setting) {
   });
   const auto problems = static_cast<double>(setting.problems.size());
   for (const TimedRun& timed : runs) {
-    timed.run->wall_seconds = timed.run->cpu_seconds = 0;
-    timed.run->cpu_blocks.clear();
+    timed.run->wall_seconds = timed.run->cost_seconds = 0;
+    timed.run->cost_blocks.clear();
   }
-  for (size_t repeat = 0; repeat < kCpuBlocks; ++repeat) {
+  for (size_t repeat = 0; repeat < kCostBlocks; ++repeat) {
     for (const TimedRun& timed : runs) {
       ArmEngine engine(timed.models, timed.seed_index);
       Progress progress(ArmProgress(*timed.arm, setting.problems.size(), 0));
@@ -216,9 +223,9 @@ void RepeatShortRuns(std::vector<TimedRun> runs, const ArmSetting& setting) {
                       std::numeric_limits<double>::infinity(), progress};
       const TimedSearches again = SearchTimed(*timed.arm, engine.get(), setting, all);
       ThrowIfStopRequested();
-      timed.run->wall_seconds += again.wall_seconds / static_cast<double>(kCpuBlocks);
-      timed.run->cpu_seconds += again.cpu_seconds / static_cast<double>(kCpuBlocks);
-      timed.run->cpu_blocks.push_back(again.cpu_seconds / problems);
+      timed.run->wall_seconds += again.wall_seconds / static_cast<double>(kCostBlocks);
+      timed.run->cost_seconds += again.cost_seconds / static_cast<double>(kCostBlocks);
+      timed.run->cost_blocks.push_back(again.cost_seconds / problems);
     }
   }
 }
@@ -228,9 +235,9 @@ Json SeedRunToJson(const SeedRun& run) {
   for (const ProblemOutcome& outcome : run.outcomes) outcomes.push_back(OutcomeToJson(outcome));
   return {{"outcomes", outcomes},
           {"wall_seconds", run.wall_seconds},
-          {"cpu_seconds", run.cpu_seconds},
+          {"cost_seconds", run.cost_seconds},
           {"concurrency", run.concurrency},
-          {"cpu_blocks", run.cpu_blocks},
+          {"cost_blocks", run.cost_blocks},
           {"engine_decoded", run.engine_decoded},
           {"tree", run.tree}};
 }
@@ -242,9 +249,9 @@ SeedRun SeedRunFromJson(const Json& json, const std::string& where) {
       run.outcomes.push_back(OutcomeFromJson(outcome, where));
     }
     run.wall_seconds = json.at("wall_seconds");
-    run.cpu_seconds = json.at("cpu_seconds");
+    run.cost_seconds = json.at("cost_seconds");
     run.concurrency = json.at("concurrency");
-    run.cpu_blocks = json.at("cpu_blocks").get<std::vector<double>>();
+    run.cost_blocks = json.at("cost_blocks").get<std::vector<double>>();
     run.engine_decoded = json.at("engine_decoded");
     run.tree = json.at("tree");
     return run;

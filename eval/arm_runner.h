@@ -12,6 +12,7 @@
 #include "core/base/json.h"
 #include "eval/eval_stage.h"
 #include "eval/outcome.h"
+#include "eval/report_types.h"
 
 namespace retort {
 
@@ -23,6 +24,7 @@ struct ArmSetting {
   uint64_t seed = 1;
   int in_flight = 1;
   int threads = 1;  // for players, whose searches are the only work
+  CostClock clock = CostClock::kCpu;
   double keep_every_seconds = 600;
 };
 
@@ -30,11 +32,11 @@ struct ArmSetting {
 struct SeedRun {
   std::vector<ProblemOutcome> outcomes;  // by problem
   double wall_seconds = 0;               // of the searches alone, not of judging them
-  double cpu_seconds = 0;
+  double cost_seconds = 0;
   int concurrency = 1;
-  std::vector<double> cpu_blocks;  // CPU seconds a problem, in parts of the run
-  int64_t engine_decoded = 0;      // tokens by the engine's own count
-  Json tree;                       // a telling search tree (eval/exhibits.h); null for others
+  std::vector<double> cost_blocks;  // seconds a problem by the setting's clock, in parts of the run
+  int64_t engine_decoded = 0;       // tokens by the engine's own count
+  Json tree;                        // a telling search tree (eval/exhibits.h); null for others
 };
 
 /// The engine an arm uses: a fresh one where the model offers it, otherwise the shared one.

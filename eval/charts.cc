@@ -74,7 +74,7 @@ std::vector<CostPoint> CostPoints(const Json& report) {
   for (const Json& arm : Child(report, "arms")) {
     CostPoint point{.label = TextOf(arm, "label"),
                     .css_class = KindClass(TextOf(arm, "kind")),
-                    .cost_ms = 1e3 * NumberOf(arm, "cpu_seconds_per_problem"),
+                    .cost_ms = 1e3 * NumberOf(arm, "cost_seconds_per_problem"),
                     .accuracy = {}};
     if (point.cost_ms > 0 && EstimateFromJson(Child(arm, "accuracy"), &point.accuracy)) {
       points.push_back(point);
@@ -92,7 +92,7 @@ std::vector<CostPoint> CostPoints(const Json& report) {
 std::vector<std::pair<double, Json>> CurveOf(const Json& arm) {
   std::vector<std::pair<double, Json>> curve;
   const Json& points = Child(arm, "best_of_k");
-  const double cost_ms = 1e3 * NumberOf(arm, "cpu_seconds_per_problem");
+  const double cost_ms = 1e3 * NumberOf(arm, "cost_seconds_per_problem");
   if (!points.is_array() || points.size() < 2 || cost_ms <= 0) return curve;
   const double all_tokens = NumberOf(arm, "tokens_per_problem");
   const double all_tries = NumberOf(points.back(), "k", 1);
@@ -158,7 +158,7 @@ std::string DrawPoint(const CostPoint& point, const Scale& x, const Scale& y) {
                  point.css_class + " error") +
          SvgCircle(at_x, at_y, 5, point.css_class + " dot",
                    StrCat(point.label, ": ", PercentInterval(point.accuracy), ", ",
-                          Significant(point.cost_ms), " CPU ms a problem"));
+                          Significant(point.cost_ms), " ms a problem"));
 }
 
 std::string DrawLabel(double x, double y, const std::string& text, const std::string& css_class,
@@ -334,13 +334,16 @@ std::string DrawLatencyRow(const LatencyRow& row, const Rect& lane, const Scale&
 std::string CostChart(const Json& report) {
   const std::vector<CostPoint> points = CostPoints(report);
   if (points.empty()) return "";
+  const std::string clock = TextOf(report, "clock");
   const Frame frame{.plot = {.x = 56, .y = 34, .width = kWidth - 76, .height = 360}, .height = 448};
   const Scale x = CostScale(report, points, frame.plot);
   const Scale y(Scale::Kind::kLinear, 0, 1, frame.plot.y + frame.plot.height, frame.plot.y);
   LabelPlacer placer(
       {.x = frame.plot.x, .y = 20, .width = frame.plot.width, .height = frame.plot.height + 18});
-  std::string svg = SvgOpen(kWidth, frame.height, "Accuracy against CPU time a problem");
-  svg += AccuracyGrid(frame, y) + VerticalGrid(frame, x, "CPU ms a problem, logarithmic");
+  std::string svg =
+      SvgOpen(kWidth, frame.height, StrCat("Accuracy against ", clock, " time a problem"));
+  svg +=
+      AccuracyGrid(frame, y) + VerticalGrid(frame, x, StrCat(clock, " ms a problem, logarithmic"));
   svg += KindLegend(frame.plot.x + 6, 14);
   for (const Json& arm : Child(report, "arms")) svg += DrawCurve(arm, x, y, &placer);
   for (const CostPoint& point : points) {

@@ -9,7 +9,7 @@
 
 namespace retort {
 
-/// Accuracy against CPU time a problem (logarithmic), with error bars, and best-of-k curves.
+/// Accuracy against CPU or GPU time a problem (logarithmic), with error bars, and best-of-k curves.
 std::string CostChart(const Json& report);
 /// Dev accuracy against training step, one line a train stage, the selected step marked.
 std::string CurvesChart(const Json& report);

@@ -63,12 +63,12 @@ Json Retention(const ArmResult& student, const ArmResult& search, RngKey key) {
   return EstimateToJson(PairedRatioBootstrap(Scores(student), Scores(search), key));
 }
 
-Json CostRatio(const ArmResult& student, const ArmResult& search, RngKey key) {
-  if (!AllPositive(student.cpu_blocks) || !AllPositive(search.cpu_blocks)) {
-    return Unknown("CPU time was too short to measure");
+Json CostRatio(CostClock clock, const ArmResult& student, const ArmResult& search, RngKey key) {
+  if (!AllPositive(student.cost_blocks) || !AllPositive(search.cost_blocks)) {
+    return Unknown(StrCat(ClockName(clock), " time was too short to measure"));
   }
-  Json ratio = EstimateToJson(RatioBootstrap(search.cpu_blocks, student.cpu_blocks, key));
-  ratio["unit"] = "CPU seconds a problem at full throughput";
+  Json ratio = EstimateToJson(RatioBootstrap(search.cost_blocks, student.cost_blocks, key));
+  ratio["unit"] = StrCat(ClockName(clock), " seconds a problem at full throughput");
   return ratio;
 }
 
@@ -119,15 +119,16 @@ Json Equivalent(const DerivedInputs& inputs, const ArmResult& student) {
   return SearchEquivalent(curves, Scores(student), Key(inputs, "search_equivalent_n"));
 }
 
-/// Sum of the CPU seconds of the stages the student carries; nullopt if one of them has none, or
-/// had its work done by a server.
+/// Sum of the seconds, by the clock, of the stages the student carries; nullopt if one of them has
+/// none, or had its work done by a server.
 std::optional<double> LineageSeconds(const DerivedInputs& inputs) {
   if (inputs.student_lineage.empty()) return std::nullopt;
   double seconds = 0;
   for (const std::string& stage : inputs.student_lineage) {
     const auto found = inputs.stages.find(stage);
     if (found == inputs.stages.end() || found->second.run.contains("served")) return std::nullopt;
-    const double stage_seconds = NumberOf(found->second.run, "cpu_seconds", -1);
+    const char* field = inputs.clock == CostClock::kGpu ? "seconds" : "cpu_seconds";
+    const double stage_seconds = NumberOf(found->second.run, field, -1);
     if (stage_seconds < 0) return std::nullopt;
     seconds += stage_seconds;
   }
@@ -137,21 +138,21 @@ std::optional<double> LineageSeconds(const DerivedInputs& inputs) {
 Json BreakEven(const DerivedInputs& inputs, const ArmResult& student, const ArmResult& search) {
   const std::optional<double> lineage_s = LineageSeconds(inputs);
   if (!lineage_s)
-    return Unknown(
-        "a stage of the student's lineage has no recorded CPU seconds, or a teacher "
-        "that was served elsewhere");
-  const double saving_s = search.cpu_seconds_per_problem - student.cpu_seconds_per_problem;
-  if (saving_s <= 0 || student.cpu_blocks.empty() || search.cpu_blocks.empty()) {
+    return Unknown(StrCat("a stage of the student's lineage has no recorded ",
+                          ClockName(inputs.clock),
+                          " seconds, or a teacher that was served elsewhere"));
+  const double saving_s = search.cost_seconds_per_problem - student.cost_seconds_per_problem;
+  if (saving_s <= 0 || student.cost_blocks.empty() || search.cost_blocks.empty()) {
     return Unknown("the student saves nothing a query");
   }
   const auto queries = [&](double search_s, double student_s) {
     return search_s > student_s ? *lineage_s / (search_s - student_s)
                                 : std::numeric_limits<double>::infinity();
   };
-  Json result = EstimateToJson(TwoMeansBootstrap(search.cpu_blocks, student.cpu_blocks,
+  Json result = EstimateToJson(TwoMeansBootstrap(search.cost_blocks, student.cost_blocks,
                                                  Key(inputs, "break_even"), 10000, queries));
-  result["lineage_cpu_seconds"] = *lineage_s;
-  result["saving_cpu_seconds_per_query"] = saving_s;
+  result["lineage_cost_seconds"] = *lineage_s;
+  result["saving_cost_seconds_per_query"] = saving_s;
   result["lineage"] = inputs.student_lineage;
   return result;
 }
@@ -239,7 +240,7 @@ Json Derive(const DerivedInputs& inputs) {
     return derived;
   }
   derived["retention"] = Retention(*student, *search, Key(inputs, "retention"));
-  derived["cost_ratio"] = CostRatio(*student, *search, Key(inputs, "cost_ratio"));
+  derived["cost_ratio"] = CostRatio(inputs.clock, *student, *search, Key(inputs, "cost_ratio"));
   derived["flop_ratio"] = FlopRatio(*student, *search, Key(inputs, "flop_ratio"));
   derived["size_ratio"] = SizeRatio(*student, *search);
   derived["speedup"] = Speedups(inputs, *student);

@@ -38,6 +38,7 @@ struct DerivedInputs {
   std::span<const ProblemOutcome> search_outcomes;  // of verdict.search's first seed; may be empty
   const std::map<std::string, StageFacts>& stages;
   const std::vector<std::string>& student_lineage;
+  CostClock clock = CostClock::kCpu;
   uint64_t seed = 1;
 };
 

@@ -135,6 +135,7 @@ LatencyConfig ReadLatency(ConfigSection section) {
 PriceConfig ReadPrices(ConfigSection section) {
   PriceConfig prices;
   section.Float("cpu_hour", &prices.cpu_hour, {.min = 0});
+  section.Float("gpu_hour", &prices.gpu_hour, {.min = 0});
   section.String("currency", &prices.currency);
   return prices;
 }

@@ -9,6 +9,7 @@
 #include "core/base/hash.h"
 #include "core/base/log.h"
 #include "core/base/stop.h"
+#include "core/lm/engine/device.h"
 #include "eval/arm_journal.h"
 #include "eval/arm_metrics.h"
 #include "eval/derived.h"
@@ -24,6 +25,11 @@ namespace {
 
 constexpr size_t kWorstItems = 5;
 
+CostClock ClockOf(const EvalConfig& config, const EvalInputs& inputs) {
+  const bool gpu = !inputs.models.empty() && ResolveDevice(config.engine.device) == "cuda";
+  return gpu ? CostClock::kGpu : CostClock::kCpu;
+}
+
 class EvalRun {
  public:
   EvalRun(const EvalConfig& config, const EvalInputs& inputs, const StageContext& context)
@@ -31,7 +37,8 @@ class EvalRun {
         inputs_(inputs),
         context_(context),
         problems_(inputs.problems),
-        journal_(context) {
+        clock_(ClockOf(config, inputs)),
+        journal_(context, clock_) {
     const auto limit = static_cast<size_t>(config.limit);
     if (limit > 0) problems_ = problems_.first(std::min(limit, problems_.size()));
   }
@@ -58,6 +65,7 @@ class EvalRun {
   const EvalInputs& inputs_;
   const StageContext& context_;
   std::span<const Problem> problems_;
+  const CostClock clock_;
   ArmJournal journal_;
   EvalReport report_;
   std::vector<ProblemOutcome> search_outcomes_;
@@ -71,7 +79,8 @@ ArmSetting EvalRun::Setting() const {
           .problems = problems_,
           .seed = context_.seed,
           .in_flight = config_.in_flight,
-          .threads = context_.threads};
+          .threads = context_.threads,
+          .clock = clock_};
 }
 
 const ArmModels* EvalRun::ModelsOf(const ArmConfig& arm) const {
@@ -120,8 +129,9 @@ void EvalRun::RunArms() {
   for (size_t a = 0; a < runs.size(); ++a) {
     const ArmConfig& arm = config_.arms[a];
     const ArmModels* models = ModelsOf(arm);
-    report_.arms.push_back(SummariseArm(
-        arm, runs[a], problems_, models == nullptr ? 0 : models->parameters, config_.prices));
+    report_.arms.push_back(SummariseArm(arm, runs[a], problems_,
+                                        models == nullptr ? 0 : models->parameters,
+                                        config_.prices.Hour(clock_)));
     if (arm.name != config_.verdict.search) continue;
     report_.tree = runs[a].front().tree;
     search_outcomes_ = std::move(runs[a].front().outcomes);
@@ -166,11 +176,14 @@ void EvalRun::AddNotes() {
   report_.notes.push_back(
       cold ? "Every arm and every latency pass starts with an empty prefix tree."
            : "Engines are shared: prompts that an earlier arm left in the prefix tree are not "
-             "computed again, in latency and CPU seconds; FLOPs count every prompt.");
-  report_.notes.push_back(
-      "CPU seconds are those of the whole process during an arm's run over all "
-      "problems, of runs under a second the mean of five, arms taking turns; FLOPs and tokens are "
-      "counted, not measured.");
+             "computed again, in latency and cost; FLOPs count every prompt.");
+  report_.notes.push_back(StrCat(
+      clock_ == CostClock::kCpu
+          ? "CPU seconds are those of the whole process during an arm's run over all problems"
+          : "GPU seconds are those for which an arm's run over all problems holds the "
+            "machine with its GPU, whatever runs on either",
+      ", of runs under a second the mean of five, arms taking turns; FLOPs and tokens are "
+      "counted, not measured."));
   for (const ArmResult& arm : report_.arms) {
     if (arm.seeds > 1) {
       report_.notes.push_back(StrCat(arm.label, ": accuracy is the mean of ", arm.seeds,
@@ -216,7 +229,7 @@ void EvalRun::AddMachine() {
   report_.machine["peak_resident_bytes"] = PeakResidentBytes();
   report_.machine["finished"] = UtcNow();
   report_.machine["currency"] = config_.prices.currency;
-  report_.machine["cpu_hour"] = config_.prices.cpu_hour;
+  report_.machine["hour_price"] = config_.prices.Hour(clock_);
   Json engines = Json::object();
   for (const auto& [model, models] : inputs_.models) {
     if (!models.engines.empty()) engines[model] = models.engines.front()->Info().description;
@@ -313,6 +326,7 @@ EvalReport EvalRun::Run() {
   report_.experiment = inputs_.experiment;
   report_.problems = config_.problems;
   report_.n = static_cast<int64_t>(problems_.size());
+  report_.clock = clock_;
   report_.config = inputs_.resolved_config;
   RunArms();
   for (const auto& [a, b] : config_.pairs) {
@@ -325,6 +339,7 @@ EvalReport EvalRun::Run() {
                             .search_outcomes = search_outcomes_,
                             .stages = inputs_.stages,
                             .student_lineage = inputs_.student_lineage,
+                            .clock = clock_,
                             .seed = context_.seed});
   AddCurves();
   AddFunnel();

@@ -56,7 +56,9 @@ struct VerdictConfig {
 
 struct PriceConfig {
   double cpu_hour = 0.05;  // money for one CPU core hour
+  double gpu_hour = 2;     // money for an hour of a machine with a GPU; where models run on one
   std::string currency = "USD";
+  double Hour(CostClock clock) const { return clock == CostClock::kGpu ? gpu_hour : cpu_hour; }
 };
 
 struct EvalConfig {

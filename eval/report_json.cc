@@ -7,7 +7,7 @@
 namespace retort {
 namespace {
 
-constexpr int kSchemaVersion = 1;
+constexpr int kSchemaVersion = 2;
 
 Json PointsToJson(const std::vector<SubsamplePoint>& points) {
   Json array = Json::array();
@@ -86,8 +86,8 @@ Json ArmToJson(const ArmResult& arm) {
                {"prefill_per_problem", arm.prefill_per_problem},
                {"verifier_calls_per_problem", arm.verifier_calls_per_problem},
                {"flops_per_problem", arm.flops_per_problem},
-               {"cpu_seconds_per_problem", arm.cpu_seconds_per_problem},
-               {"cpu_seconds_blocks", arm.cpu_blocks},
+               {"cost_seconds_per_problem", arm.cost_seconds_per_problem},
+               {"cost_seconds_blocks", arm.cost_blocks},
                {"engine_decoded", arm.engine_decoded},
                {"tree_decoded", arm.tree_decoded},
                {"cost_per_1k", arm.cost_per_1k},
@@ -132,6 +132,7 @@ Json ReportToJson(const EvalReport& report) {
           {"verdict", report.verdict},
           {"problems", report.problems},
           {"n", report.n},
+          {"clock", ClockName(report.clock)},
           {"claims", ArrayOf(report.claims, ClaimToJson)},
           {"gates", ArrayOf(report.gates, GateToJson)},
           {"arms", ArrayOf(report.arms, ArmToJson)},

@@ -15,8 +15,8 @@ std::string EstimateText(const Json& json,
   return EstimateFromJson(json, &estimate) ? format(estimate) : std::string(kMissing);
 }
 
-std::string CpuMs(const Json& arm) {
-  const double seconds = NumberOf(arm, "cpu_seconds_per_problem", std::nan(""));
+std::string CostMs(const Json& arm) {
+  const double seconds = NumberOf(arm, "cost_seconds_per_problem", std::nan(""));
   return Significant(1e3 * seconds);
 }
 
@@ -57,6 +57,8 @@ std::string EquivalentText(const Json& figure) {
 
 }  // namespace
 
+std::string CostColumn(const Json& report) { return StrCat(TextOf(report, "clock"), " ms"); }
+
 TextTable ArmsTable(const Json& report) {
   TextTable table;
   const std::string currency = TextOf(Child(report, "machine"), "currency");
@@ -72,7 +74,7 @@ TextTable ArmsTable(const Json& report) {
                   "problems/s",
                   "tokens",
                   "FLOPs",
-                  "CPU ms",
+                  CostColumn(report),
                   StrCat(currency, " per 1,000")};
   table.left_columns = 2;
   for (const Json& arm : Child(report, "arms")) {
@@ -85,8 +87,8 @@ TextTable ArmsTable(const Json& report) {
          EstimateText(Child(arm, "accuracy"), PercentInterval), SignificantOf(latency, "p50"),
          SignificantOf(latency, "p95"), SignificantOf(latency, "p99"),
          SignificantOf(arm, "ttft_ms"), SignificantOf(arm, "throughput_per_s"),
-         SignificantOf(arm, "tokens_per_problem"), PrefixedOf(arm, "flops_per_problem"), CpuMs(arm),
-         SignificantOf(arm, "cost_per_1k")});
+         SignificantOf(arm, "tokens_per_problem"), PrefixedOf(arm, "flops_per_problem"),
+         CostMs(arm), SignificantOf(arm, "cost_per_1k")});
   }
   return table;
 }
@@ -122,7 +124,8 @@ TextTable DerivedTable(const Json& report) {
   TextTable table{.header = {"figure", "value"}, .rows = {}};
   const Json& derived = Child(report, "derived");
   AddRatio(derived, "retention", "retention (student / search)", &table);
-  AddRatio(derived, "cost_ratio", "CPU cost, search / student", &table);
+  AddRatio(derived, "cost_ratio", StrCat(TextOf(report, "clock"), " cost, search / student"),
+           &table);
   AddRatio(derived, "flop_ratio", "FLOPs, search / student", &table);
   AddRatio(derived, "size_ratio", "parameters, search / student", &table);
   const Json& speedups = Child(derived, "speedup");

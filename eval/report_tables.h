@@ -17,7 +17,9 @@ struct TextTable {
   size_t left_columns = 1;
 };
 
-/// One row an arm: accuracy, latency, tokens, FLOPs, CPU, money.
+/// "CPU ms" or "GPU ms": the header of the column that says what a problem costs.
+std::string CostColumn(const Json& report);
+/// One row an arm: accuracy, latency, tokens, FLOPs, cost in time and money.
 TextTable ArmsTable(const Json& report);
 /// One row a pair: difference with interval, discordant counts, McNemar.
 TextTable PairsTable(const Json& report);

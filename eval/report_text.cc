@@ -142,8 +142,8 @@ std::string RenderMarkdown(const Json& report) {
 
 std::string RenderTerminal(const Json& report) {
   std::string text = Wrapped(TextOf(report, "verdict"), 0) + "\n";
-  text += AlignedTable(Columns(
-      ArmsTable(report), {"arm", "kind", "accuracy", "p50 ms", "p95 ms", "tokens", "CPU ms"}));
+  text += AlignedTable(Columns(ArmsTable(report), {"arm", "kind", "accuracy", "p50 ms", "p95 ms",
+                                                   "tokens", CostColumn(report)}));
   if (!Child(report, "claims").empty()) text += "\n";
   for (const Json& claim : Child(report, "claims")) {
     const std::string state = TextOf(claim, "state") == "shown" ? "shown      " : "not shown  ";

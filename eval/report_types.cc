@@ -16,4 +16,6 @@ std::string ArmKindName(ArmKind kind) {
   RETORT_CHECK(false, "arm kind ", static_cast<int>(kind));
 }
 
+const char* ClockName(CostClock clock) { return clock == CostClock::kGpu ? "GPU" : "CPU"; }
+
 }  // namespace retort

@@ -75,12 +75,12 @@ struct ArmResult {
   double prefill_per_problem = 0;
   double verifier_calls_per_problem = 0;
   double flops_per_problem = 0;
-  double cpu_seconds_per_problem = 0;  // throughput run
-  std::vector<double> cpu_blocks;      // the same measured in parts, for intervals
-  int64_t engine_decoded = 0;          // as the engine counted, all seeds
-  int64_t tree_decoded = 0;            // as the trees say; the two must agree
-  double cost_per_1k = 0;              // money, prices in the config
-  std::vector<ItemResult> items;       // by problem
+  double cost_seconds_per_problem = 0;  // throughput run, by the report's clock
+  std::vector<double> cost_blocks;      // the same measured in parts, for intervals
+  int64_t engine_decoded = 0;           // as the engine counted, all seeds
+  int64_t tree_decoded = 0;             // as the trees say; the two must agree
+  double cost_per_1k = 0;               // money, prices in the config
+  std::vector<ItemResult> items;        // by problem
   std::vector<HorizonPoint> by_horizon;
 };
 
@@ -107,11 +107,17 @@ struct ClaimResult {
   std::vector<std::string> gates;  // it needs all of these passed
 };
 
+/// What a problem costs: CPU seconds of the process, or where models run on a GPU the seconds for
+/// which the machine with it is held.
+enum class CostClock { kCpu, kGpu };
+const char* ClockName(CostClock clock);  // "CPU" | "GPU"
+
 struct EvalReport {
   std::string experiment;
   std::string verdict;   // the sentence that comes first
   std::string problems;  // split
   int64_t n = 0;
+  CostClock clock = CostClock::kCpu;
   std::vector<ArmResult> arms;
   std::vector<PairResult> pairs;
   std::vector<GateResult> gates;

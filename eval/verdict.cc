@@ -69,9 +69,9 @@ Draft Cost(const VerdictConfig& config, const EvalReport& report, const ArmResul
     return draft;
   }
   draft.holds = ratio->value >= config.min_cost_ratio;
-  draft.sentence =
-      StrCat(Named(search.label), " costs ", TimesInterval(*ratio), " the CPU time of ",
-             Named(student.label), " a problem at full throughput");
+  draft.sentence = StrCat(Named(search.label), " costs ", TimesInterval(*ratio), " the ",
+                          ClockName(report.clock), " time of ", Named(student.label),
+                          " a problem at full throughput");
   if (const auto flops = Figure(report, "flop_ratio")) {
     draft.sentence += StrCat(" (", Times(flops->value), " the FLOPs)");
   }

@@ -25,10 +25,11 @@ std::vector<GenerateRequest> GreedyRequests(const Task& task, const Tokenizer& t
   return requests;
 }
 
-/// An engine with just the memory that these requests can use at once.
-EngineConfig EngineFor(const ModelConfig& model, const std::vector<GenerateRequest>& requests) {
+/// An engine where the weights are, with just the memory that these requests can use at once.
+EngineConfig EngineFor(const DecoderWeights& weights,
+                       const std::vector<GenerateRequest>& requests) {
   EngineConfig config;
-  config.device = "cpu";
+  config.device = weights.final_norm.is_cpu() ? "cpu" : "cuda";
   size_t longest = 0;
   for (const GenerateRequest& request : requests) {
     longest = std::max(
@@ -38,7 +39,7 @@ EngineConfig EngineFor(const ModelConfig& model, const std::vector<GenerateReque
       std::min<int64_t>(config.max_batch, static_cast<int64_t>(requests.size())) + 1;
   const int64_t slots = rows * static_cast<int64_t>(longest + 1);
   config.kv_memory_mb =
-      std::min(config.kv_memory_mb, slots * KvCache::BytesPerSlot(model) / (1 << 20) + 1);
+      std::min(config.kv_memory_mb, slots * KvCache::BytesPerSlot(weights.config) / (1 << 20) + 1);
   return config;
 }
 
@@ -48,8 +49,8 @@ DevPoint EvaluateGreedy(const DecoderWeights& weights, const Task& task, const T
                         const std::vector<Problem>& problems, int threads) {
   RETORT_CHECK(!problems.empty(), "an evaluation needs problems");
   const std::vector<GenerateRequest> requests = GreedyRequests(task, tokenizer, problems);
-  const std::unique_ptr<Engine> engine = MakeLocalEngine(EngineFor(weights.config, requests),
-                                                         CloneWeights(weights), tokenizer, threads);
+  const std::unique_ptr<Engine> engine =
+      MakeLocalEngine(EngineFor(weights, requests), CloneWeights(weights), tokenizer, threads);
   const std::vector<Completion> completions = engine->Generate(requests);
 
   const Verifier& verifier = task.GetVerifier();

@@ -39,8 +39,10 @@ AdamW::AdamW(std::vector<std::pair<std::string, at::Tensor>> parameters)
 void AdamW::Step(const AdamWParams& params) {
   const at::NoGradGuard no_grad;
   ++step_;
-  // The kernel takes one step counter a parameter, float32 as in torch.optim.
-  const at::Tensor step = at::scalar_tensor(static_cast<double>(step_), at::kFloat);
+  // The kernel takes a step counter for each parameter, float32 as in torch.optim; it reads them
+  // only, so one serves all.
+  const at::Tensor step = at::full({}, static_cast<double>(step_),
+                                   parameters_.front().second.options().requires_grad(false));
   Group decayed, plain;
   for (size_t i = 0; i < parameters_.size(); ++i) {
     const auto& [name, parameter] = parameters_[i];
@@ -50,7 +52,7 @@ void AdamW::Step(const AdamWParams& params) {
     group.gradients.push_back(parameter.grad());
     group.exp_avg.push_back(exp_avg_[i]);
     group.exp_avg_sq.push_back(exp_avg_sq_[i]);
-    group.steps.push_back(step.to(parameter.device()));
+    group.steps.push_back(step);
   }
   for (Group* group : {&decayed, &plain}) {
     if (group->parameters.empty()) continue;

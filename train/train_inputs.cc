@@ -6,6 +6,7 @@
 #include <algorithm>
 
 #include "core/base/error.h"
+#include "core/lm/engine/device.h"
 #include "train/fused_ops.h"
 
 namespace retort {
@@ -60,16 +61,7 @@ void CheckTrainInputs(const TrainConfig& config, const TrainInputs& inputs) {
   for (const Example& example : inputs.dataset.examples) CheckExample(example, config.model);
 }
 
-at::Device TrainDevice(const std::string& name) {
-  const bool available = at::hasCUDA();
-  if (name == "cuda" && !available) {
-    throw Error(ExitCode::kUnavailable,
-                "train: device: cuda, but LibTorch finds no CUDA device - build with "
-                "RETORT_CUDA=ON on a machine that has one, or set device: cpu");
-  }
-  const bool cuda = name == "cuda" || (name == "auto" && available);
-  return cuda ? at::Device(at::kCUDA) : at::Device(at::kCPU);
-}
+at::Device TrainDevice(const std::string& name) { return at::Device(ResolveDevice(name)); }
 
 BatchGradient::OpsFactory TrainOps(const std::string& precision, at::Device device) {
   if (precision == "float32" && device.is_cpu()) return [] { return MakeFusedTrainingOps(); };

@@ -16,6 +16,7 @@
 #include "core/base/progress.h"
 #include "core/base/stop.h"
 #include "core/lm/checkpoint/checkpoint.h"
+#include "core/lm/engine/device.h"
 #include "train/batch_gradient.h"
 #include "train/data_order.h"
 #include "train/optimizer.h"
@@ -195,6 +196,7 @@ void Trainer::CountWork(const std::vector<const Example*>& batch) {
 
 void Trainer::TrainStep() {
   const double start = MonotonicSeconds();
+  const DeterministicKernels deterministic;
   const std::vector<const Example*> batch = NextBatch();
   const double lr = LearningRate(config_.optimizer, progress_.step, config_.steps);
   const BatchLoss loss = gradient_.Compute(batch, config_.accumulation);

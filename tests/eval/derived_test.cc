@@ -21,8 +21,8 @@ ArmResult Arm(const std::string& name, ArmKind kind, const std::vector<double>& 
                          .flops = 10});
     arm.accuracy.value += score / static_cast<double>(scores.size());
   }
-  arm.cpu_blocks = {0.1, 0.1};
-  arm.cpu_seconds_per_problem = 0.1;
+  arm.cost_blocks = {0.1, 0.1};
+  arm.cost_seconds_per_problem = 0.1;
   arm.parameters = 100;
   return arm;
 }
@@ -34,8 +34,8 @@ class DeriveTest : public testing::Test {
     verdict_.search = "search";
     arms_ = {Arm("student", ArmKind::kStudent, {1, 1, 0, 0}),
              Arm("search", ArmKind::kSearch, {1, 1, 1, 1})};
-    arms_[1].cpu_blocks = {19, 21};
-    arms_[1].cpu_seconds_per_problem = 20;
+    arms_[1].cost_blocks = {19, 21};
+    arms_[1].cost_seconds_per_problem = 20;
     arms_[1].parameters = 520;
     for (ItemResult& item : arms_[1].items) item.flops = 3330;
   }

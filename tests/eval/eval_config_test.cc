@@ -100,7 +100,7 @@ TEST(EvalConfig, ReadsThresholdsLatencyAndPrices) {
   const EvalConfig config = Parse(std::string(kArms) +
                                   "  verdict: {blind: blind, max_blind: 0.05, plateau_of: [x]}\n"
                                   "  latency: {problems: 7, max_seconds_per_arm: 2.5}\n"
-                                  "  prices: {cpu_hour: 0.1, currency: EUR}\n"
+                                  "  prices: {cpu_hour: 0.1, gpu_hour: 3, currency: EUR}\n"
                                   "  engine: {max_batch: 8}\n  in_flight: 4\n");
   EXPECT_EQ(config.verdict.blind, "blind");
   EXPECT_DOUBLE_EQ(config.verdict.max_blind, 0.05);
@@ -108,6 +108,8 @@ TEST(EvalConfig, ReadsThresholdsLatencyAndPrices) {
   EXPECT_EQ(config.latency.problems, 7);
   EXPECT_DOUBLE_EQ(config.latency.max_seconds_per_arm, 2.5);
   EXPECT_EQ(config.prices.currency, "EUR");
+  EXPECT_DOUBLE_EQ(config.prices.Hour(CostClock::kCpu), 0.1);
+  EXPECT_DOUBLE_EQ(config.prices.Hour(CostClock::kGpu), 3);
   EXPECT_EQ(config.engine.max_batch, 8);
   EXPECT_EQ(config.in_flight, 4);
 }

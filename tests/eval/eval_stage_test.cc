@@ -240,7 +240,7 @@ TEST_F(EvalStageTest, KeepsAnArmInPiecesThatAddUp) {
   EXPECT_EQ(kept.size(), 20U);  // a problem each
   EXPECT_EQ(kept.back(), 20U);
   Json expected = SeedRunToJson(whole), json = SeedRunToJson(pieces);
-  EXPECT_EQ(json.at("cpu_blocks").size(), 20U);
+  EXPECT_EQ(json.at("cost_blocks").size(), 20U);
   EXPECT_EQ(json.at("outcomes"), expected.at("outcomes"));
   EXPECT_FALSE(expected.at("tree").is_null());
   EXPECT_EQ(json.at("tree"), expected.at("tree"));
@@ -324,7 +324,7 @@ TEST_F(EvalStageTest, SaysWhenEnginesAreSharedAndWhenTheyAreFresh) {
   report = RunEvalStage(Config(), inputs, Context(FreshDir("fresh")));
   EXPECT_THAT(Join(report.notes, "\n"), HasSubstr("starts with an empty prefix tree"));
   // A run this short is repeated for its cost: one measurement a run.
-  EXPECT_EQ(report.arms[0].cpu_blocks.size(), 10u);
+  EXPECT_EQ(report.arms[0].cost_blocks.size(), 10u);
 }
 
 }  // namespace

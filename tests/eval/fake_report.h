@@ -47,8 +47,8 @@ inline ArmResult MakeFakeArm(const FakeArm& fake) {
   arm.prefill_per_problem = fake.tokens > 0 ? 11 : 0;
   arm.flops_per_problem =
       2 * static_cast<double>(fake.parameters) * (fake.tokens + arm.prefill_per_problem);
-  arm.cpu_seconds_per_problem = fake.cpu_ms / 1e3;
-  arm.cost_per_1k = arm.cpu_seconds_per_problem * 1000 / 3600 * 0.05;
+  arm.cost_seconds_per_problem = fake.cpu_ms / 1e3;
+  arm.cost_per_1k = arm.cost_seconds_per_problem * 1000 / 3600 * 0.05;
   arm.throughput_per_s = 2e3 / fake.cpu_ms;
   arm.concurrency = 256;
   Rng rng = Rng::Derive({"fake_report", std::string_view(fake.name)});
@@ -250,7 +250,7 @@ inline EvalReport FakeEvalReport() {
                     {"currency", "USD"},
                     {"seconds", 71.5},
                     {"load_average", 1.9},
-                    {"cpu_hour", 0.05},
+                    {"hour_price", 0.05},
                     {"memory_read_gb_per_s", 14.1},
                     {"peak_resident_bytes", 734003200}};
   report.notes = {"Latency: one query at a time after 5 warm-up queries."};

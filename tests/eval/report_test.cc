@@ -43,7 +43,7 @@ std::string TagTrouble(const std::string& html) {
 
 TEST(ReportToJson, KeepsTheStableFieldNames) {
   const Json report = FakeReportJson();
-  EXPECT_EQ(report.at("schema_version"), 1);
+  EXPECT_EQ(report.at("schema_version"), 2);
   const Json& arm = report.at("arms").at(0);
   for (const char* field : {"name", "kind", "n", "correct", "accuracy", "latency_ms", "ttft_ms",
                             "tokens_per_problem", "flops_per_problem", "cost_per_1k"}) {

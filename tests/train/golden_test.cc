@@ -5,6 +5,7 @@
 #include <map>
 
 #include "core/lm/checkpoint/checkpoint.h"
+#include "core/lm/engine/device.h"
 #include "tests/core/lm/goldens.h"
 #include "tests/train/train_fixture.h"
 #include "train/batch_gradient.h"
@@ -16,6 +17,7 @@ namespace retort {
 namespace {
 
 constexpr double kRelative = 1e-5;
+constexpr double kCudaRelative = 2e-5;  // sums in other orders
 constexpr double kWeightTolerance = 2e-5;
 
 std::string TrainGolden(const std::string& name) {
@@ -69,10 +71,11 @@ DecoderWeights WeightsOf(const Json& shape, const std::string& safetensors) {
   return weights;
 }
 
-void ExpectGradientNorms(const BatchGradient& gradient, const Json& norms, int64_t step) {
+void ExpectGradientNorms(const BatchGradient& gradient, const Json& norms, int64_t step,
+                         double relative) {
   for (const auto& [name, parameter] : gradient.Parameters()) {
     const double golden = norms.at(name).get<double>();
-    EXPECT_NEAR(parameter.grad().norm().item<double>(), golden, kRelative * golden)
+    EXPECT_NEAR(parameter.grad().norm().item<double>(), golden, relative * golden)
         << name << " at step " << step;
   }
 }
@@ -86,23 +89,26 @@ void ExpectGradients(const BatchGradient& gradient, const std::string& safetenso
   }
 }
 
-/// Trains `weights` for as many steps as the golden has, comparing each with it.
+/// Trains `weights` where they lie for as many steps as the golden has, comparing each with it.
 void ExpectSteps(const DecoderWeights& weights, const Course& course, const Json& steps,
                  int accumulation, const std::string& first_gradients) {
+  const at::Device device = weights.final_norm.device();
+  const double relative = device.is_cpu() ? kRelative : kCudaRelative;
   const auto document = ConfigDocument::Parse("name: sft", "test.yaml", {});
   const auto objective = MakeObjective(document->Root());
   ThreadPool pool(2);
-  BatchGradient gradient(weights, *objective, TrainOps("float32", at::kCPU), 2, pool);
+  BatchGradient gradient(weights, *objective, TrainOps("float32", device), device.is_cpu() ? 2 : 1,
+                         pool);
   AdamW optimizer(gradient.Parameters());
   for (int64_t step = 0; step < std::ssize(steps); ++step) {
     const Json& golden = steps.at(static_cast<size_t>(step));
     const double loss = gradient.Compute(course.Batch(step), accumulation).mean();
     const auto golden_loss = golden.at("loss").get<double>();
-    EXPECT_NEAR(loss, golden_loss, kRelative * golden_loss) << "step " << step;
-    ExpectGradientNorms(gradient, golden.at("grad_norms"), step);
+    EXPECT_NEAR(loss, golden_loss, relative * golden_loss) << "step " << step;
+    ExpectGradientNorms(gradient, golden.at("grad_norms"), step, relative);
     if (step == 0 && !first_gradients.empty()) ExpectGradients(gradient, first_gradients);
     const double norm = ClipGradNorm(gradient.Parameters(), course.optimizer.clip_norm);
-    EXPECT_NEAR(norm, golden.at("grad_norm").get<double>(), kRelative * norm) << "step " << step;
+    EXPECT_NEAR(norm, golden.at("grad_norm").get<double>(), relative * norm) << "step " << step;
     const double lr = LearningRate(course.optimizer, step, std::ssize(steps));
     EXPECT_DOUBLE_EQ(lr, golden.at("lr").get<double>()) << "step " << step;
     optimizer.Step({.lr = lr, .weight_decay = course.optimizer.weight_decay});
@@ -135,6 +141,19 @@ TEST_P(TenStepsOfCheckpoint, EqualTransformersLossAndGradients) {
 }
 
 INSTANTIATE_TEST_SUITE_P(Checkpoints, TenStepsOfCheckpoint, testing::ValuesIn(kGoldenModels));
+
+class CudaTenStepsOfCheckpoint : public testing::TestWithParam<const char*> {};
+
+TEST_P(CudaTenStepsOfCheckpoint, EqualTransformersLossAndGradients) {
+  if (ResolveDevice("auto") != "cuda") GTEST_SKIP() << "no CUDA device";
+  const std::string file = TrainGolden("checkpoints_ten_steps.json");
+  const Json run = ParseJson(RealEnv().ReadFile(file), file);
+  DecoderWeights weights = LoadCheckpoint(RealEnv(), GoldenPath(GetParam()));
+  TransformWeights(weights, [](const at::Tensor& t) { return t.to(at::kCUDA); });
+  ExpectSteps(weights, Course(run), run.at("models").at(GetParam()), 1, "");
+}
+
+INSTANTIATE_TEST_SUITE_P(Checkpoints, CudaTenStepsOfCheckpoint, testing::ValuesIn(kGoldenModels));
 
 }  // namespace
 }  // namespace retort

@@ -8,6 +8,7 @@
 
 #include "core/base/stop.h"
 #include "core/lm/checkpoint/checkpoint.h"
+#include "core/lm/engine/device.h"
 #include "tests/train/train_fixture.h"
 #include "train/objective.h"
 #include "train/train_checkpoint.h"
@@ -157,6 +158,29 @@ TEST(TrainStage, ThreadsDoNotChangeTheResult) {
   run.Train(run.Config(), one, 1);
   run.Train(run.Config(), two, 2);
   EXPECT_EQ(ResultBytes(one), ResultBytes(two));
+}
+
+TEST(CudaTrainStage, ARunAndOneThatWasStoppedEndInTheSameBytes) {
+  if (ResolveDevice("auto") != "cuda") GTEST_SKIP() << "no CUDA device";
+  const SmallRun run;
+  for (const std::string precision : {"float32", "bfloat16"}) {
+    TrainConfig config = run.Config();
+    config.device = "cuda";
+    config.precision = precision;
+    const std::string whole = TestFolder("whole"), again = TestFolder("again"),
+                      stopped = TestFolder("stopped");
+    run.Train(config, whole);
+    run.Train(config, again);
+    EXPECT_EQ(ResultBytes(whole), ResultBytes(again)) << precision;
+    SetStopRequested(SIGINT);
+    EXPECT_THAT(ErrorOf([&] { run.Train(config, stopped); }), HasSubstr("same command"));
+    SetStopRequested(0);
+    run.Train(config, stopped);
+    EXPECT_EQ(ResultBytes(whole), ResultBytes(stopped)) << precision;
+    const Json curve = ReadStageManifest(RealEnv(), whole)->content.at("curve");
+    EXPECT_LT(curve.back().at("train_loss").get<double>(),
+              0.9 * curve.front().at("train_loss").get<double>());
+  }
 }
 
 TEST(TrainStage, SeedsDiffer) {

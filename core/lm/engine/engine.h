@@ -116,12 +116,12 @@ struct EngineConfig {
   bool prefix_cache = true;      // keep finished prefixes for later requests
   std::string kernels = "auto";  // auto | scalar | avx2 | avx512 | avx512_bf16 | composite
   std::string device = "auto";   // auto | cpu | cuda
-  // float32 | bfloat16: of weights, inputs of matrix products, keys and values. The native kernels
-  // alone have bfloat16; it is faster where the processor has such products (AVX512-BF16).
+  // float32 | bfloat16: of weights, inputs of matrix products, keys and values. bfloat16 is faster
+  // where there are such products: on a GPU, and on processors with AVX512-BF16.
   std::string precision = "float32";
 
   static EngineConfig FromConfig(ConfigSection& section);
-  Precision NativePrecision() const {
+  Precision NumberPrecision() const {
     return precision == "bfloat16" ? Precision::kBfloat16 : Precision::kFloat32;
   }
 };

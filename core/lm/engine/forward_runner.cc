@@ -13,6 +13,9 @@
 
 #include "core/base/error.h"
 #include "core/lm/engine/device.h"
+#ifdef RETORT_CUDA
+#include "core/lm/engine/cuda_forward.h"
+#endif
 
 namespace retort {
 namespace {
@@ -30,8 +33,12 @@ Isa IsaFromName(const std::string& kernels) {
                                         kernels, " - set kernels: auto"));
 }
 
-void MoveWeights(DecoderWeights& weights, at::Device device) {
-  for (auto& [name, tensor] : NamedParameters(weights)) *tensor = tensor->to(device);
+/// Matrices in `precision`; norms and biases stay float32.
+void MoveWeights(DecoderWeights& weights, at::Device device, Precision precision) {
+  const bool rounded = precision == Precision::kBfloat16;
+  for (auto& [name, tensor] : NamedParameters(weights)) {
+    *tensor = tensor->to(device, rounded && tensor->dim() == 2 ? at::kBFloat16 : at::kFloat);
+  }
   if (weights.config.tie_word_embeddings) weights.head = weights.embedding;
 }
 
@@ -56,7 +63,7 @@ at::Tensor LazyZeros(at::IntArrayRef sizes, at::ScalarType type) {
 
 std::unique_ptr<KvCache> MakeCache(const ModelConfig& config, int64_t slots, at::Device device,
                                    Precision precision) {
-  if (!device.is_cpu()) return std::make_unique<KvCache>(config, slots, device);
+  if (!device.is_cpu()) return std::make_unique<KvCache>(config, slots, device, precision);
   auto cache = std::make_unique<KvCache>(config, 1, device, precision);
   auto sizes = cache->keys.sizes().vec();
   sizes[1] = cache->slots = slots;
@@ -100,35 +107,50 @@ at::Tensor Logits(const DecoderWeights& weights, const TokenBatch& batch, bool a
 
 }  // namespace
 
-ForwardRunner::ForwardRunner(const EngineConfig& config, DecoderWeights weights, int64_t slots,
+ForwardRunner::ForwardRunner(const EngineConfig& config, DecoderWeights weights, CacheSize size,
                              int threads)
     : weights_(std::move(weights)), pool_(threads) {
   const c10::InferenceMode guard;
   const std::string device = ResolveDevice(config.device);
-  const bool native =
-      config.kernels != "composite" && (config.kernels != "auto" || device == "cpu");
-  if (native && device != "cpu") {
-    throw Error(ExitCode::kConfig, StrCat("kernels: ", config.kernels, " - these kernels run on ",
-                                          "the CPU, but device is ", device,
-                                          " - set kernels: composite or device: cpu"));
+  const bool native = config.kernels != "composite";
+  if (native && config.kernels != "auto" && device != "cpu") {
+    throw Error(ExitCode::kConfig,
+                StrCat("kernels: ", config.kernels, " - these kernels run on ",
+                       "the CPU, but device is ", device, " - set kernels: auto or device: cpu"));
   }
-  const Precision precision = config.NativePrecision();
-  if (!native && precision != Precision::kFloat32) {
-    throw Error(
-        ExitCode::kConfig,
-        StrCat("precision: bfloat16 - only the native kernels on the CPU have it, and this is ",
-               "composite on ", device, " - set precision: float32 or device: cpu"));
+  const Precision precision = config.NumberPrecision();
+  try {
+    if (!native) {
+      UseCompositeOps(device, precision, threads);
+    } else if (device == "cpu") {
+      UseNativeOps(config.kernels, precision, threads);
+    } else {
+      UseCuda(size, precision);
+    }
+    if (device_ == nullptr) {
+      cache_ = MakeCache(weights_.config, size.slots(), at::Device(device), precision);
+    }
+  } catch (const c10::OutOfMemoryError&) {
+    throw Error(ExitCode::kConfig, StrCat("kv_memory_mb: ", config.kv_memory_mb,
+                                          " - with the model's weights that is ", "more than ",
+                                          device, " has free - lower it"));
   }
-  if (native) {
-    UseNativeOps(config.kernels, precision, threads);
-  } else {
-    UseCompositeOps(device, threads);
-  }
-  cache_ = MakeCache(weights_.config, slots, at::Device(device), precision);
+}
+
+void ForwardRunner::UseCuda(CacheSize size, Precision precision) {
+#ifdef RETORT_CUDA
+  MoveWeights(weights_, at::kCUDA, precision);
+  device_ = MakeCudaForward(weights_, size, precision);
+  description_ = precision == Precision::kBfloat16 ? "native cuda in bfloat16" : "native cuda";
+#else
+  RETORT_CHECK(false, "no CUDA in this build for ", size.slots(), " slots of ",
+               static_cast<int>(precision));
+#endif
 }
 
 void ForwardRunner::UseNativeOps(const std::string& kernels, Precision precision, int threads) {
   const Isa isa = IsaFromName(kernels);
+  MoveWeights(weights_, at::kCPU, Precision::kFloat32);  // a trainer's may lie elsewhere
   PackWeights(weights_, Unpacked::kDrop, precision);
   ops_ = MakeNativeOps(pool_, isa);
   for (int t = 0; t < threads; ++t) part_ops_.push_back(MakeNativeOps(no_threads_, isa));
@@ -138,11 +160,13 @@ void ForwardRunner::UseNativeOps(const std::string& kernels, Precision precision
              threads, " threads");
 }
 
-void ForwardRunner::UseCompositeOps(const std::string& device, int threads) {
+void ForwardRunner::UseCompositeOps(const std::string& device, Precision precision, int threads) {
+  const bool rounded = precision == Precision::kBfloat16;
   at::set_num_threads(threads);
-  MoveWeights(weights_, at::Device(device));
-  ops_ = MakeCompositeOps();
-  description_ = StrCat("composite on ", device, ", ", threads, " threads");
+  MoveWeights(weights_, at::Device(device), precision);
+  ops_ = MakeCompositeOps(rounded ? at::kBFloat16 : at::kFloat);
+  description_ =
+      StrCat("composite on ", device, rounded ? " in bfloat16" : "", ", ", threads, " threads");
 }
 
 /// In how many parts a batch is run side by side; each goes through all layers without meeting the
@@ -197,11 +221,16 @@ const std::vector<const float*>& ForwardRunner::Run(TokenBatch& batch) {
   part_logits_.clear();
   part_logits_.resize(static_cast<size_t>(parts));
   try {
-    if (parts > 1) {
+    if (device_ != nullptr) {
+      part_logits_[0] = device_->Run(batch);
+    } else if (parts > 1) {
       RunParts(batch, parts);
     } else {
       part_logits_[0] = DecoderForward(weights_, batch, *ops_).to(at::kCPU).contiguous();
     }
+  } catch (const c10::OutOfMemoryError&) {
+    throw Error(ExitCode::kConfig, StrCat("kv_memory_mb: no memory is left for a forward of ",
+                                          batch.rows(), " rows - lower it, or max_batch"));
   } catch (const c10::Error& error) {
     throw Error(ExitCode::kInternal, StrCat("forward of ", batch.rows(), " rows failed - ",
                                             error.what_without_backtrace()));

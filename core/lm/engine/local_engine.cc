@@ -27,7 +27,7 @@ namespace {
 constexpr int64_t kLogitShare = 4;
 
 SchedulerConfig MakeSchedulerConfig(const EngineConfig& config, const ModelConfig& model) {
-  const int64_t kv_bytes = KvCache::BytesPerSlot(model, config.NativePrecision());
+  const int64_t kv_bytes = KvCache::BytesPerSlot(model, config.NumberPrecision());
   const int64_t logit_bytes = model.vocab_size * static_cast<int64_t>(sizeof(float));
   SchedulerConfig result;
   result.max_batch = config.max_batch;

@@ -10,11 +10,13 @@ namespace {
 // Rows that wait for one another's tokens need no place in the batch, so more of them may hold
 // leases than a batch has rows; this many times more, so that a plan stays cheap.
 constexpr int64_t kRunningPerBatchRow = 8;
+// From about so many logits on, several threads sample sooner than one.
+constexpr int64_t kLogitsForThreads = 1 << 16;
 
 }  // namespace
 
-int64_t Scheduler::CacheSlots(const SchedulerConfig& config) {
-  return config.slots + (config.keep_logits ? 0 : config.max_batch);
+CacheSize Scheduler::CacheSlots(const SchedulerConfig& config) {
+  return {.kept = config.slots, .scratch = config.keep_logits ? 0 : config.max_batch};
 }
 
 Scheduler::Scheduler(const SchedulerConfig& config, ForwardRunner& runner,
@@ -46,6 +48,7 @@ void Scheduler::ClearBatch() {
 
 void Scheduler::Plan(std::vector<Row*>* finished) {
   ClearBatch();
+  TakeSideBySide();
   size_t kept = 0;
   // Advance may move the youngest rows from the end of running_ back to waiting_.
   for (size_t i = 0; i < running_.size(); ++i) {
@@ -60,6 +63,25 @@ void Scheduler::Plan(std::vector<Row*>* finished) {
   }
   running_.resize(kept);
   Admit(finished);
+}
+
+/// The rows' next tokens, where their logits are there: rows know nothing of each other.
+void Scheduler::TakeSideBySide() {
+  const auto vocabulary = static_cast<size_t>(tokenizer_.VocabSize());
+  if (std::ssize(running_) * static_cast<int64_t>(vocabulary) < kLogitsForThreads) return;
+  ready_.clear();
+  for (Row* row : running_) {
+    const auto next = static_cast<size_t>(row->next());
+    if (row->lease.slots.size() <= next) continue;
+    const float* logits = StoredLogits(row->lease.slots[next]);
+    if (logits != nullptr) ready_.emplace_back(row, logits);
+  }
+  runner_.pool().ParallelFor(std::ssize(ready_), 1, [&](int64_t begin, int64_t end) {
+    for (int64_t i = begin; i < end; ++i) {
+      const auto& [row, logits] = ready_[static_cast<size_t>(i)];
+      row->Take({logits, vocabulary}, tokenizer_);
+    }
+  });
 }
 
 void Scheduler::Admit(std::vector<Row*>* finished) {

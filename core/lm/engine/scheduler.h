@@ -10,6 +10,7 @@
 
 #include <cstdint>
 #include <deque>
+#include <utility>
 #include <vector>
 
 #include "core/lm/engine/forward_runner.h"
@@ -29,7 +30,7 @@ class Scheduler {
  public:
   /// Slots that the runner's cache needs: the tree's, and some to run a stored token again for its
   /// logits without writing what others read.
-  static int64_t CacheSlots(const SchedulerConfig& config);
+  static CacheSize CacheSlots(const SchedulerConfig& config);
 
   /// All borrowed; the runner has CacheSlots(config) slots.
   Scheduler(const SchedulerConfig& config, ForwardRunner& runner, const Tokenizer& tokenizer);
@@ -53,6 +54,7 @@ class Scheduler {
 
   void ClearBatch();
   void Plan(std::vector<Row*>* finished);
+  void TakeSideBySide();
   void Admit(std::vector<Row*>* finished);
   /// Goes on with one row as far as this step can; true when it is done.
   bool Advance(Row& row);
@@ -86,6 +88,7 @@ class Scheduler {
   std::vector<Mark> reruns_;        // by slot: run again for its logits; without keep_logits only
   std::vector<float> logits_;       // [slots, V] with keep_logits
   std::vector<const float*> row_logits_;  // by batch row of the last step; null: not wanted
+  std::vector<std::pair<Row*, const float*>> ready_;  // of TakeSideBySide
   int64_t computed_tokens_ = 0;
   int64_t forwards_ = 0;
 };

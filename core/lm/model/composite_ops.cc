@@ -134,7 +134,8 @@ class CompositeOps final : public DecoderOps {
 
   at::Tensor Embed(const LinearWeight& embedding, const TokenBatch& batch, float scale) override {
     const at::Tensor x_ND =
-        at::embedding(embedding.weight, ToDevice(batch.ids, embedding.weight.device()));
+        at::embedding(embedding.weight, ToDevice(batch.ids, embedding.weight.device()))
+            .to(at::kFloat);
     return scale == 1 ? x_ND : x_ND * static_cast<double>(scale);
   }
 
@@ -171,11 +172,14 @@ class CompositeOps final : public DecoderOps {
       if (attention.layer == 0) context_ = MakeContextLayout(batch, rows_, q_NHK.device());
       const at::Tensor keys = batch.cache->keys.select(0, attention.layer);
       const at::Tensor values = batch.cache->values.select(0, attention.layer);
-      keys.index_copy_(0, context_.row_slots, k_NGK);
-      values.index_copy_(0, context_.row_slots, v_NGK);
+      const at::ScalarType stored = keys.scalar_type();
+      keys.index_copy_(0, context_.row_slots, k_NGK.to(stored));
+      values.index_copy_(0, context_.row_slots, v_NGK.to(stored));
       attended = at::scaled_dot_product_attention(
-          RowsToGrid(q_NHK, rows_), GatherContext(keys, heads), GatherContext(values, heads),
-          VisibleContext(attention.window), 0.0, /*is_causal=*/false, scale);
+                     RowsToGrid(q_NHK.to(stored), rows_), GatherContext(keys, heads),
+                     GatherContext(values, heads), VisibleContext(attention.window), 0.0,
+                     /*is_causal=*/false, scale)
+                     .to(at::kFloat);
     } else {
       const at::Tensor visible = VisibleRows(attention.window, q_NHK.device());
       attended = at::scaled_dot_product_attention(
