@@ -1,7 +1,8 @@
 #!/usr/bin/env bash
-# SmolLM2-135M on GSM8K: run.sh [full|smoke] [RETORT [flags of retort run]]. Exits 77 where GSM8K's
-# files do not stand beside the repository. `smoke` runs every stage on a few problems, in minutes;
-# nothing can be learnt from its accuracies.
+# SmolLM2-135M on GSM8K: run.sh [full|gpu|smoke] [RETORT [flags of retort run]]. Exits 77 where
+# GSM8K's files do not stand beside the repository. `gpu` is `full` with batches that fill a GPU, for
+# the program of `make cuda`. `smoke` runs every stage on a few problems, in minutes; nothing can be
+# learnt from its accuracies.
 set -euo pipefail
 cd "$(dirname "$0")/../.."
 profile=${1:-full}
@@ -15,6 +16,11 @@ for file in train test; do
 done
 bash cmake/fetch_smollm2.sh
 overrides=()
+if [ "$profile" = gpu ]; then
+  for stage in generate.search eval.verdict; do
+    overrides+=("$stage.in_flight=128" "$stage.engine.max_batch=1024" "$stage.engine.kv_memory_mb=16384")
+  done
+fi
 if [ "$profile" = smoke ]; then
   overrides=(name=gsm8k-smoke problems.search.count=48 problems.gold.count=48 problems.dev.count=8
     train.student.steps=6 train.student.batch_size=4 train.student.eval_every=6

@@ -45,6 +45,7 @@ class DeriveTest : public testing::Test {
                    .search_outcomes = outcomes_,
                    .stages = stages_,
                    .student_lineage = lineage_,
+                   .clock = clock_,
                    .seed = 1});
   }
   static LatencyResult Latency(const std::vector<double>& ms) {
@@ -57,6 +58,7 @@ class DeriveTest : public testing::Test {
   std::vector<ArmResult> arms_;
   std::vector<ProblemOutcome> outcomes_;
   std::map<std::string, StageFacts> stages_;
+  CostClock clock_ = CostClock::kCpu;
   std::vector<std::string> lineage_;
 };
 
@@ -91,6 +93,16 @@ TEST_F(DeriveTest, BreaksEvenWhereSavingsPayForTheLineage) {
   EXPECT_NEAR(figure["value"].get<double>(), 10, 1e-9);
   EXPECT_NEAR(figure["low"].get<double>(), 199 / 20.9, 1e-6);
   EXPECT_NEAR(figure["high"].get<double>(), 199 / 18.9, 1e-6);
+}
+
+TEST_F(DeriveTest, OnAGpuCountsTheSecondsForWhichItIsHeld) {
+  clock_ = CostClock::kGpu;
+  lineage_ = {"generate.g", "train.t"};
+  stages_["generate.g"].run = {{"cpu_seconds", 100.0}, {"seconds", 20.0}};
+  stages_["train.t"].run = {{"cpu_seconds", 99.0}, {"seconds", 19.8}};
+  const Json derived = Run();
+  EXPECT_NEAR(derived["break_even_queries"]["value"].get<double>(), 2, 1e-9);
+  EXPECT_EQ(derived["cost_ratio"]["unit"], "GPU seconds a problem at full throughput");
 }
 
 TEST_F(DeriveTest, SaysWhyAFigureIsMissing) {

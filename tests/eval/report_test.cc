@@ -62,9 +62,24 @@ TEST(ReportToJson, KeepsTheStableFieldNames) {
        {"retention", "speedup", "cost_ratio", "search_equivalent_n", "break_even_queries"}) {
     EXPECT_TRUE(report.at("derived").contains(field)) << field;
   }
-  for (const char* field :
-       {"gates", "claims", "verdict", "funnel", "curves", "worst", "tree", "machine", "config"}) {
+  for (const char* field : {"clock", "gates", "claims", "verdict", "funnel", "curves", "worst",
+                            "tree", "machine", "config"}) {
     EXPECT_TRUE(report.contains(field)) << field;
+  }
+}
+
+TEST(Reports, NameTheClockThatCostsWereTakenBy) {
+  EvalReport report = FakeEvalReport();
+  for (const CostClock clock : {CostClock::kCpu, CostClock::kGpu}) {
+    report.clock = clock;
+    report.claims = JudgeClaims(FakeVerdictConfig(), report);
+    report.verdict = VerdictSentence(FakeVerdictConfig(), report);
+    const Json json = ReportToJson(report);
+    const std::string column = StrCat(ClockName(clock), " ms");
+    for (const std::string& text : {RenderTerminal(json), RenderMarkdown(json), RenderHtml(json)}) {
+      EXPECT_NE(text.find(column), std::string::npos);
+    }
+    EXPECT_NE(report.verdict.find(StrCat("the ", ClockName(clock), " time of")), std::string::npos);
   }
 }
 
