@@ -175,11 +175,31 @@ struct Softmax {
     }
     largest = new_largest;
   }
+
+  /// Adds the values of `count` slots, each lane's times its weight; a lane takes kPairs pairs of
+  /// their elements.
+  template <typename T>
+  __device__ void Add(float weight, int32_t slot, int count, const T* pool, int64_t slot_width,
+                      int width) {
+    const int lane = static_cast<int>(threadIdx.x) % kWarp;
+#pragma unroll 4
+    for (int j = 0; j < count; ++j) {
+      const float w = __shfl_sync(kAllLanes, weight, j);
+      const T* value = pool + __shfl_sync(kAllLanes, slot, j) * slot_width;
+#pragma unroll
+      for (int p = 0; p < kPairs; ++p) {
+        const int at = 2 * (lane + p * kWarp);
+        if (at >= width) continue;
+        const float2 pair = LoadPair(value + at);
+        values[p].x = fmaf(w, pair.x, values[p].x);
+        values[p].y = fmaf(w, pair.y, values[p].y);
+      }
+    }
+  }
 };
 
 /// One block a row and head; its warps take every kAttendWarps-th 32 positions. Of those, each lane
-/// multiplies one key with the query, and then all lanes add value after value, kPairs pairs of
-/// elements each.
+/// multiplies one key with the query, and then all lanes add value after value.
 template <typename T, int kPairs>
 __global__ void AttendKernel(AttendArgs args) {
   __shared__ float query[kMaxHeadWidth];
@@ -211,20 +231,7 @@ __global__ void AttendKernel(AttendArgs args) {
     softmax.Rescale(fmaxf(softmax.largest, WarpMax(score)));
     const float weight = seen ? expf(score - softmax.largest) : 0;
     softmax.sum += WarpSum(weight);
-    const int count = min(kWarp, last - base + 1);
-#pragma unroll 4
-    for (int j = 0; j < count; ++j) {
-      const float w = __shfl_sync(kAllLanes, weight, j);
-      const T* value = values + __shfl_sync(kAllLanes, slot, j) * slot_width;
-#pragma unroll
-      for (int p = 0; p < kPairs; ++p) {
-        const int at = 2 * (lane + p * kWarp);
-        if (at >= width) continue;
-        const float2 pair = LoadPair(value + at);
-        softmax.values[p].x = fmaf(w, pair.x, softmax.values[p].x);
-        softmax.values[p].y = fmaf(w, pair.y, softmax.values[p].y);
-      }
-    }
+    softmax.Add(weight, slot, min(kWarp, last - base + 1), values, slot_width, width);
   }
 
   if (lane == 0) largest[warp] = softmax.largest;
