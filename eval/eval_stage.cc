@@ -181,7 +181,8 @@ void EvalRun::AddNotes() {
       clock_ == CostClock::kCpu
           ? "CPU seconds are those of the whole process during an arm's run over all problems"
           : "GPU seconds are those for which an arm's run over all problems holds the "
-            "machine with its GPU, whatever runs on either",
+            "machine with its GPU, whatever runs on either, and of earlier stages those for which "
+            "they ran, wherever that was",
       ", of runs under a second the mean of five, arms taking turns; FLOPs and tokens are "
       "counted, not measured."));
   for (const ArmResult& arm : report_.arms) {

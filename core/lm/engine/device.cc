@@ -22,6 +22,10 @@ std::string FirstDevice() {
 #endif
 }
 
+/// Read by LibTorch when it first calls cuBLAS; without it cuBLAS may add in another order each
+/// time.
+void FixCublasWorkspace() { setenv("CUBLAS_WORKSPACE_CONFIG", ":4096:8", /*overwrite=*/0); }
+
 }  // namespace
 
 std::string DescribeDevices() {
@@ -33,6 +37,7 @@ std::string DescribeDevices() {
 
 std::string ResolveDevice(const std::string& device) {
   const bool available = at::hasCUDA() && at::getNumGPUs() > 0;
+  if (available && device != "cpu") FixCublasWorkspace();
   if (device == "auto") return available ? "cuda" : "cpu";
   if (device == "cuda" && !available) {
     throw Error(ExitCode::kUnavailable,
@@ -45,8 +50,6 @@ std::string ResolveDevice(const std::string& device) {
 
 DeterministicKernels::DeterministicKernels()
     : before_(at::globalContext().deterministicAlgorithms()) {
-  // Read by LibTorch when it first calls cuBLAS; without it cuBLAS may choose otherwise each time.
-  setenv("CUBLAS_WORKSPACE_CONFIG", ":4096:8", /*overwrite=*/0);
   at::globalContext().setDeterministicAlgorithms(true, /*warn_only=*/false);
   at::globalContext().setDeterministicFillUninitializedMemory(false);
 }

@@ -15,6 +15,7 @@
 #include "core/lm/engine/device.h"
 #ifdef RETORT_CUDA
 #include "core/lm/engine/cuda_forward.h"
+#include "core/lm/model/kernels/cuda_kernels.h"
 #endif
 
 namespace retort {
@@ -125,26 +126,29 @@ ForwardRunner::ForwardRunner(const EngineConfig& config, DecoderWeights weights,
     } else if (device == "cpu") {
       UseNativeOps(config.kernels, precision, threads);
     } else {
-      UseCuda(size, precision);
+      UseCuda(size, precision, threads);
     }
     if (device_ == nullptr) {
       cache_ = MakeCache(weights_.config, size.slots(), at::Device(device), precision);
     }
   } catch (const c10::OutOfMemoryError&) {
     throw Error(ExitCode::kConfig, StrCat("kv_memory_mb: ", config.kv_memory_mb,
-                                          " - with the model's weights that is ", "more than ",
-                                          device, " has free - lower it"));
+                                          " - with the model's weights that is more than ", device,
+                                          " has free - lower it"));
   }
 }
 
-void ForwardRunner::UseCuda(CacheSize size, Precision precision) {
+void ForwardRunner::UseCuda(CacheSize size, Precision precision, int threads) {
 #ifdef RETORT_CUDA
+  if (weights_.config.head_dim > cuda::kMaxHeadWidth) {
+    return UseCompositeOps("cuda", precision, threads);
+  }
   MoveWeights(weights_, at::kCUDA, precision);
   device_ = MakeCudaForward(weights_, size, precision);
   description_ = precision == Precision::kBfloat16 ? "native cuda in bfloat16" : "native cuda";
 #else
-  RETORT_CHECK(false, "no CUDA in this build for ", size.slots(), " slots of ",
-               static_cast<int>(precision));
+  RETORT_CHECK(false, "no CUDA in this build for ", size.slots(), " slots of precision ",
+               static_cast<int>(precision), " and ", threads, " threads");
 #endif
 }
 

@@ -50,7 +50,7 @@ class ForwardRunner {
  private:
   void UseNativeOps(const std::string& kernels, Precision precision, int threads);
   void UseCompositeOps(const std::string& device, Precision precision, int threads);
-  void UseCuda(CacheSize size, Precision precision);
+  void UseCuda(CacheSize size, Precision precision, int threads);
   int PartsFor(const TokenBatch& batch) const;
   void RunParts(const TokenBatch& batch, int parts);
   void CollectLogits();

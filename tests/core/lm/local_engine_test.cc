@@ -201,6 +201,27 @@ TEST(LocalEngine, Bfloat16OfLibTorchsOperatorsIsCloseToThatOfTheNativeKernels) {
   }
 }
 
+/// So many logits that the threads share the rows' sampling.
+TEST(LocalEngine, RowsSampledSideBySideGetTheSameBits) {
+  constexpr int kVocabulary = 4100;
+  ModelConfig model = TinyConfig();
+  model.vocab_size = kVocabulary;
+  std::vector<std::string> words;
+  for (int i = 4; i < kVocabulary; ++i) words.push_back(StrCat("w", i));
+  const auto tokenizer = MakeWordLevelTokenizer(words);
+  auto requests = Requests(6, 8);
+  for (size_t i = 0; i < requests.size(); i += 3) requests[i].sampling.stop_texts = {"7"};
+  std::vector<std::vector<Answer>> answers;
+  for (const int threads : {1, 2, 3}) {
+    for (const int max_batch : {256, 20}) {
+      const auto engine = MakeLocalEngine({.max_batch = max_batch, .device = "cpu"},
+                                          RandomWeights(model), *tokenizer, threads);
+      answers.push_back(Answers(engine->Generate(requests)));
+    }
+  }
+  for (const auto& each : answers) EXPECT_EQ(each, answers.front());
+}
+
 TEST(LocalEngine, AStarvedPoolEvictsAndComputesAgain) {
   const auto requests = Requests(40, 4);
   const auto engine = MakeEngine({.kv_memory_mb = 1}, HungryConfig());
