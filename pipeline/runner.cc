@@ -294,6 +294,7 @@ void Runner::WriteRunFiles() {
 
 void Runner::Run(const std::set<StageKind>& kinds) {
   CheckInputs();
+  CheckDevices(kinds);
   Lock();
   WriteRunFiles();
   for (size_t i = 0; i < experiment_.nodes.size(); ++i) {

@@ -71,6 +71,9 @@ class Runner {
   void CheckKeptLayers();
   void CheckPlayers();
   void CheckLengths();
+  /// Unfinished nodes of these kinds find their device here. No part of CheckInputs: a plan may be
+  /// made where the run will not be.
+  void CheckDevices(const std::set<StageKind>& kinds);
   void RunNode(size_t node, const NodeStatus& status);
   NodeStatus NodeStatusOf(size_t node);
   /// Re-hashes what a finished stage wrote; throws Error(kData) naming the damaged file.

@@ -5,6 +5,7 @@
 
 #include "core/base/error.h"
 #include "core/base/strings.h"
+#include "core/lm/engine/device.h"
 #include "pipeline/models.h"
 #include "pipeline/runner.h"
 #include "pipeline/runner_state.h"
@@ -52,7 +53,36 @@ void CheckPromptsFit(const Reader& reader, const ModelConfig& shape,
              " - lower task.max_completion_tokens or leave such problems out"));
 }
 
+/// The device that a node asks for; "cpu" if it needs none.
+std::string DeviceOf(const StageNode& node, const Experiment& experiment) {
+  switch (node.kind) {
+    case StageKind::kGenerate: {
+      const GenerateConfig& config = experiment.generate.at(node.section);
+      return config.model.empty() ? "cpu" : config.engine.device;
+    }
+    case StageKind::kTrain:
+      return experiment.train.at(node.section).device;
+    case StageKind::kEval:
+      return experiment.eval.at(node.section).engine.device;
+    case StageKind::kFilter:
+      break;
+  }
+  return "cpu";
+}
+
 }  // namespace
+
+void Runner::CheckDevices(const std::set<StageKind>& kinds) {
+  for (size_t i = 0; i < experiment_.nodes.size(); ++i) {
+    const StageNode& node = experiment_.nodes[i];
+    if (kinds.count(node.kind) == 0 || NodeStatusOf(i).state == StageState::kDone) continue;
+    try {
+      ResolveDevice(DeviceOf(node, experiment_));
+    } catch (const Error& error) {
+      throw Error(error.code(), StrCat(node.Id(), ": ", error.what()));
+    }
+  }
+}
 
 void Runner::CheckKeptLayers() {
   for (const auto& [name, config] : experiment_.train) {

@@ -128,6 +128,18 @@ TEST_F(OwnModelTest, MistakesAreNamedBeforeAnythingRuns) {
             0);
 }
 
+TEST_F(OwnModelTest, ADeviceThatIsNotThereIsNamedBeforeAnythingRuns) {
+  for (const std::string key : {"generate.search.engine", "train.student"}) {
+    const Result result = Own("run", {key + ".device=cuda"});
+    if (result.code == 0) GTEST_SKIP() << "there is a CUDA device";
+    EXPECT_EQ(result.code, 69) << key;
+    EXPECT_THAT(result.err, HasSubstr("retort: " + key.substr(0, key.find(".engine")) +
+                                      ": device: cuda - no CUDA device is visible"));
+    EXPECT_FALSE(RealEnv().Exists(Path("runs/own/generate")));
+    EXPECT_EQ(Own("run", {key + ".device=cuda", "--dry-run"}).code, 0);  // for another machine
+  }
+}
+
 TEST_F(OwnModelTest, AModelThatIsNotThereIsNamed) {
   for (const char* path : {"./nowhere", "./nowhere.gguf", "nowhere.gguf"}) {
     const Result result = Own("generate", {StrCat("generate.search.model=", path)});
