@@ -114,7 +114,7 @@ class CudaOpsImpl final : public CudaOps {
 
   at::Tensor Embed(const LinearWeight& embedding, const TokenBatch& batch, float scale) override {
     const int64_t width = embedding.weight.size(1);
-    const at::Tensor y_ND = at::empty({batch.rows(), width}, OnDevice(at::kFloat));
+    at::Tensor y_ND = at::empty({batch.rows(), width}, OnDevice(at::kFloat));
     cuda::Embed(embedding.weight.const_data_ptr(), precision_, buffer_.ids(), batch.rows(), width,
                 scale, y_ND.mutable_data_ptr<float>(), CurrentStream());
     return y_ND;
@@ -133,7 +133,7 @@ class CudaOpsImpl final : public CudaOps {
   at::Tensor RmsNorm(const at::Tensor& x, const at::Tensor& weight,
                      const NormConfig& norm) override {
     const int64_t width = x.size(-1), rows = x.numel() / width;
-    const at::Tensor y = at::empty(x.sizes(), OnDevice(at::kFloat));
+    at::Tensor y = at::empty(x.sizes(), OnDevice(at::kFloat));
     at::Tensor rounded;
     if (stored_ != at::kFloat) rounded = at::empty(x.sizes(), OnDevice(stored_));
     cuda::RmsNorm(x.const_data_ptr<float>(), weight.const_data_ptr<float>(), rows, width, norm,
@@ -162,7 +162,7 @@ class CudaOpsImpl final : public CudaOps {
     cuda::StoreKeysValues(k_NGK.const_data_ptr<float>(), v_NGK.const_data_ptr<float>(), rows,
                           groups * width, buffer_.row_slots(), keys.mutable_data_ptr(),
                           values.mutable_data_ptr(), precision_, CurrentStream());
-    const at::Tensor y = at::empty({rows, heads * width}, OnDevice(stored_));
+    at::Tensor y = at::empty({rows, heads * width}, OnDevice(stored_));
     cuda::Attend({.rows = rows,
                   .heads = static_cast<int>(heads),
                   .groups = static_cast<int>(groups),
