@@ -16,18 +16,14 @@
 namespace retort {
 namespace {
 
+using testing_models::NarrowConfig;
 using testing_models::RandomWeights;
 using testing_models::TinyConfig;
 using testing_models::TinyTokenizer;
+using testing_models::TokenizerOf;
 using testing_models::WideConfig;
 
 constexpr int kGoldenVocabulary = 40;
-
-std::unique_ptr<Tokenizer> TokenizerOf(int size) {
-  std::vector<std::string> words;
-  for (int i = 4; i < size; ++i) words.push_back(StrCat("w", i));
-  return MakeWordLevelTokenizer(words);
-}
 
 /// `samples` rows for each of `problems` prompts of different lengths.
 std::vector<GenerateRequest> Requests(uint64_t problems, uint64_t samples) {
@@ -119,15 +115,6 @@ TEST_P(CudaGoldenModel, ScoresEqualThoseOfTheCpu) {
     EXPECT_LE(LargestDifference(cuda->Score(requests), cpu->Score(requests)), tolerance)
         << precision;
   }
-}
-
-/// Keys and values so small that logits are not kept beside them: tokens run again for theirs.
-ModelConfig NarrowConfig() {
-  ModelConfig config = TinyConfig();
-  config.num_hidden_layers = 1;
-  config.num_key_value_heads = 1;
-  config.head_dim = 4;
-  return config;
 }
 
 TEST_F(CudaEngine, SamplesWhatTheCpuSamples) {

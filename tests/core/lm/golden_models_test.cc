@@ -11,9 +11,12 @@
 #include "core/lm/engine/engine.h"
 #include "core/lm/model/decoder.h"
 #include "tests/core/lm/goldens.h"
+#include "tests/core/lm/tiny_model.h"
 
 namespace retort {
 namespace {
+
+using testing_models::TokenizerOf;
 
 constexpr int kGoldenVocabulary = 40;
 
@@ -23,13 +26,6 @@ at::Tensor GoldenLogits(const Json& rows) {
     for (const Json& value : row) flat.push_back(value.get<float>());
   }
   return at::tensor(flat).view({static_cast<int64_t>(rows.size()), -1});
-}
-
-/// A tokenizer of `size` ids.
-std::unique_ptr<Tokenizer> TokenizerOf(int size) {
-  std::vector<std::string> words;
-  for (int i = 4; i < size; ++i) words.push_back(StrCat("w", i));
-  return MakeWordLevelTokenizer(words);
 }
 
 std::vector<GenerateRequest> GreedyRequests(const Json& golden) {

@@ -15,9 +15,11 @@
 namespace retort {
 namespace {
 
+using testing_models::NarrowConfig;
 using testing_models::RandomWeights;
 using testing_models::TinyConfig;
 using testing_models::TinyTokenizer;
+using testing_models::TokenizerOf;
 using testing_models::WideConfig;
 
 constexpr int32_t kEos = 2;
@@ -27,15 +29,6 @@ std::unique_ptr<Engine> MakeEngine(EngineConfig config, const ModelConfig& model
   static const std::unique_ptr<Tokenizer> kTokenizer = TinyTokenizer();
   config.device = "cpu";
   return MakeLocalEngine(config, RandomWeights(model), *kTokenizer, threads);
-}
-
-/// Keys and values so small that logits are not kept beside them.
-ModelConfig NarrowConfig() {
-  ModelConfig config = TinyConfig();
-  config.num_hidden_layers = 1;
-  config.num_key_value_heads = 1;
-  config.head_dim = 4;
-  return config;
 }
 
 /// So much memory a token that one MiB holds 125 of them.
@@ -206,9 +199,7 @@ TEST(LocalEngine, RowsSampledSideBySideGetTheSameBits) {
   constexpr int kVocabulary = 4100;
   ModelConfig model = TinyConfig();
   model.vocab_size = kVocabulary;
-  std::vector<std::string> words;
-  for (int i = 4; i < kVocabulary; ++i) words.push_back(StrCat("w", i));
-  const auto tokenizer = MakeWordLevelTokenizer(words);
+  const auto tokenizer = TokenizerOf(kVocabulary);
   auto requests = Requests(6, 8);
   for (size_t i = 0; i < requests.size(); i += 3) requests[i].sampling.stop_texts = {"7"};
   std::vector<std::vector<Answer>> answers;

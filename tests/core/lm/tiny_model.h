@@ -1,6 +1,7 @@
 // Small random models and batches for the tests of ops and engine.
 #pragma once
 
+#include <memory>
 #include <string>
 #include <vector>
 
@@ -40,6 +41,22 @@ inline ModelConfig WideConfig() {
   config.num_key_value_heads = 4;
   config.head_dim = 32;
   return config;
+}
+
+/// Keys and values so small that logits are not kept beside them: tokens run again for theirs.
+inline ModelConfig NarrowConfig() {
+  ModelConfig config = TinyConfig();
+  config.num_hidden_layers = 1;
+  config.num_key_value_heads = 1;
+  config.head_dim = 4;
+  return config;
+}
+
+/// A tokenizer of `size` ids, the special ones included.
+inline std::unique_ptr<Tokenizer> TokenizerOf(int size) {
+  std::vector<std::string> words;
+  for (int i = 4; i < size; ++i) words.push_back(StrCat("w", i));
+  return MakeWordLevelTokenizer(words);
 }
 
 inline DecoderWeights RandomWeights(const ModelConfig& config, uint64_t seed = 1) {
