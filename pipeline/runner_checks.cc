@@ -73,9 +73,11 @@ std::string DeviceOf(const StageNode& node, const Experiment& experiment) {
 }  // namespace
 
 void Runner::CheckDevices(const std::set<StageKind>& kinds) {
+  // Of all nodes: one is known to be done only after those before it.
+  const std::vector<NodeStatus> statuses = Status();
   for (size_t i = 0; i < experiment_.nodes.size(); ++i) {
     const StageNode& node = experiment_.nodes[i];
-    if (kinds.count(node.kind) == 0 || NodeStatusOf(i).state == StageState::kDone) continue;
+    if (kinds.count(node.kind) == 0 || statuses[i].state == StageState::kDone) continue;
     try {
       ResolveDevice(DeviceOf(node, experiment_));
     } catch (const Error& error) {

@@ -154,7 +154,6 @@ void ForwardRunner::UseCuda(CacheSize size, Precision precision, int threads) {
 
 void ForwardRunner::UseNativeOps(const std::string& kernels, Precision precision, int threads) {
   const Isa isa = IsaFromName(kernels);
-  MoveWeights(weights_, at::kCPU, Precision::kFloat32);  // a trainer's may lie elsewhere
   PackWeights(weights_, Unpacked::kDrop, precision);
   ops_ = MakeNativeOps(pool_, isa);
   for (int t = 0; t < threads; ++t) part_ops_.push_back(MakeNativeOps(no_threads_, isa));
